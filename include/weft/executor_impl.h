@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * weft/executor_impl.h -- for authors of executors. Everybody else needs weft/executor.h only.
+ *
+ * An executor is a table of operations over a state of its own. The library keeps the promises that do
+ * not depend on where a task runs (done exactly once, one atomic cancel, deadlines, groups,
+ * continuations, refusal after stop, drain); the table decides where and when.
+ *
+ * One task's life, seen by an executor:
+ *
+ *   submit()  the library offers t. Take room for it, call weft_impl_accept(t), put it into a queue; or
+ *             return an error without having called weft_impl_accept.
+ *   start     a worker takes t from the queue. weft_impl_start(t) says whether it still is to run: if
+ *             not, a canceller got it first and will call remove() or has; forget t.
+ *   run       weft_impl_run(t) runs the body in the calling thread and makes the future done. Or carry
+ *             it out elsewhere and call weft_impl_finish(t, status). Either way t is the caller's again
+ *             before the call returns: do not touch it afterwards.
+ *   remove()  the library has cancelled t before it started. Take it out of the queue.
+ *
+ * From accept until weft_impl_start returned, or remove() returned, the executor may use the two
+ * pointers of weft_impl_link(t) for its queue. The queue and its lock must make start and remove() meet:
+ * call weft_impl_start under the lock that remove() takes, or otherwise make sure that t is not touched
+ * after remove() returned.
+ *
+ * A whole executor in 60 lines, which is also its test: tests/unit/test_executor_impl.c
+ */
+#ifndef WEFT_EXECUTOR_IMPL_H
+#define WEFT_EXECUTOR_IMPL_H
+
+#include <weft/executor.h>
+#include <weft/task.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** The operations of an executor. A NULL means "cannot", except for submit, which is required. */
+struct weft_executor_ops {
+	uint32_t size;    /* sizeof(struct weft_executor_ops) */
+	unsigned caps;    /* WEFT_CAP_* */
+	unsigned workers; /* how many tasks run at once; for the size of chunks; 0 counts as 1 */
+	size_t slot_size; /* largest arg_size + result_size, each rounded up to 64; 0: no limit. The library
+			   * answers -E2BIG for more */
+
+	/* Takes t, or returns -EAGAIN (full) or another negative errno. force: t has been promised a place
+	 * (it is a continuation): exceed the limit of the queue rather than return -EAGAIN. */
+	int (*submit)(void *self, weft_task *t, bool force);
+
+	/* t will not run: take it out of the queue. Called once, and only for tasks not started. */
+	void (*remove)(void *self, weft_task *t);
+
+	/* t is running and was cancelled just now. Tell it, if weft_call_cancelled in the worker does not
+	 * see it by itself. Return WEFT_CANCEL_DROPPED if it turns out not to have begun, and then forget
+	 * it: the library finishes it; else WEFT_CANCEL_ASKED. */
+	enum weft_cancel (*interrupt)(void *self, weft_task *t);
+
+	/* The calling thread waits for t. If it is one of your workers, t is in your queue, and it is good
+	 * to run it here and now: take it out, call weft_impl_start, and return what that returns. */
+	bool (*take)(void *self, weft_task *t);
+
+	/* The calling thread is about to sleep inside a task (blocked), or has woken (!blocked). */
+	void (*blocking)(void *self, bool blocked);
+
+	/* Is the calling thread running a task of this executor? */
+	bool (*inside)(void *self);
+
+	/* New tasks are refused from now on. how is CANCEL: give every queued task to weft_impl_drop and
+	 * every running one to weft_future_cancel. KILL: the same, and kill. DRAIN: nothing need be done.
+	 * May come again with a stronger how. Must not wait. */
+	void (*stop)(void *self, enum weft_stop how);
+
+	/* Every accepted task is done: end and join the workers. Called once, without a lock. */
+	void (*join)(void *self);
+
+	/* Free self. forked: this is a fork of the process that made it; workers do not exist here, and
+	 * locks may be held for ever: release memory and descriptors only. */
+	void (*free)(void *self, bool forked);
+
+	/* Fill in queued, running, workers, deaths. The rest is filled already. */
+	void (*stats)(void *self, struct weft_stats *ret);
+};
+
+/** Makes an executor from a table.
+ *
+ * @param name  Copied, cut to 63 bytes.
+ * @param ops   Copied.
+ * @param self  Handed to every operation.
+ * @return 0 | -EINVAL: a NULL, no submit, or a size unknown to this library | -ENOMEM.
+ * @owns   *ret is the caller's: weft_executor_free, which calls ops->free(self).
+ * @from   Any thread, or inside a task.
+ * @waits  Never.
+ * @orders Nothing.
+ * Example: weft_executor_new(&pool->ex, "mine", &my_ops, pool); */
+WEFT_API int weft_executor_new(weft_executor **ret, const char *name, const struct weft_executor_ops *ops,
+			       void *self);
+
+/** Makes t queued, inside ops->submit, when there is room and before a worker can see it.
+ *
+ * @return 0: t is the executor's | -EBUSY: it is queued or running somewhere; return that from submit.
+ * @owns   From 0 until done, *t is the executor's.
+ * @from   ops->submit only.
+ * @waits  Never.
+ * @orders Nothing: the executor's own queue orders submit before start.
+ * Example: int err = weft_impl_accept(t); if (!err) push(q, t); */
+WEFT_API int weft_impl_accept(weft_task *t);
+
+/** Claims a queued task for running.
+ *
+ * @return true: the caller must run or finish it | false: it was cancelled; forget it.
+ * @owns   On true the task is the caller's until weft_impl_run or weft_impl_finish.
+ * @from   A worker, or ops->take.
+ * @waits  Never.
+ * @orders Nothing.
+ * Example: while ((t = pop(q)) && !weft_impl_start(t)) {} */
+WEFT_API bool weft_impl_start(weft_task *t);
+
+/** Runs a started task's body in the calling thread and makes its future done.
+ *
+ * A task whose deadline has passed is not run: it is done with -ETIMEDOUT.
+ *
+ * @owns   t is the submitter's again.
+ * @from   The worker that started t. No lock of the executor may be held.
+ * @waits  For the body.
+ * @orders What the body wrote happens before any wait on the future returns.
+ * Example: weft_impl_run(t); */
+WEFT_API void weft_impl_run(weft_task *t);
+
+/** Makes a started task's future done without running it here.
+ *
+ * @param status  >= 0: the bytes at t->result are the result | < 0: a negative errno.
+ * @param text    Goes with an error; may be NULL; cut to WEFT_ERROR_TEXT_MAX bytes.
+ * @owns   t is the submitter's again.
+ * @from   Any thread. No lock of the executor may be held: continuations may run.
+ * @waits  Never for tasks, except what an inline executor runs as a continuation.
+ * @orders As weft_impl_run.
+ * Example: weft_impl_finish(t, -EIO, "link down"); */
+WEFT_API void weft_impl_finish(weft_task *t, int status, const char *text);
+
+/** Drops a queued task, with -ECANCELED: for ops->stop.
+ *
+ * @return true: it is claimed; take it out of the queue, then, without a lock,
+ *         weft_impl_finish(t, -ECANCELED, NULL) | false: somebody else has it.
+ * @owns   On true the task is the caller's until weft_impl_finish.
+ * @from   Any thread, under the lock that ops->remove takes.
+ * @waits  Never.
+ * @orders Nothing.
+ * Example: if (weft_impl_drop(t)) move(t, &dropped); */
+WEFT_API bool weft_impl_drop(weft_task *t);
+
+/** Two pointers inside t for the executor's queue.
+ *
+ * @return Not zeroed.
+ * @owns   The executor's from weft_impl_accept until started or removed.
+ * @from   Whoever holds the executor's lock.
+ * @waits  Never.
+ * @orders Nothing.
+ * Example: void **link = weft_impl_link(t); link[0] = q->head; */
+WEFT_API void **weft_impl_link(weft_task *t);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

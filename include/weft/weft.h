@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * weft/weft.h -- the everyday headers in one. weft/executor_impl.h, for authors of executors, is apart.
+ *
+ * A task is a plain function. An executor decides where it runs and what waiting means there.
+ */
+#ifndef WEFT_WEFT_H
+#define WEFT_WEFT_H
+
+#include <weft/base.h>
+#include <weft/call.h>
+#include <weft/cq.h>
+#include <weft/executor.h>
+#include <weft/future.h>
+#include <weft/group.h>
+#include <weft/process_pool.h>
+#include <weft/task.h>
+#include <weft/thread_pool.h>
+
+#endif
