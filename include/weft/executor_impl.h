@@ -8,19 +8,19 @@
  *
  * One task's life, seen by an executor:
  *
- *   submit()  the library offers t. Take room for it, call weft_impl_accept(t), put it into a queue; or
- *             return an error without having called weft_impl_accept.
+ *   submit()  the library offers tasks. For each: take room for it, call weft_impl_accept, put it into a
+ *             queue; or return an error without having called weft_impl_accept.
  *   start     a worker takes t from the queue. weft_impl_start(t) says whether it still is to run: if
- *             not, a canceller got it first and will call remove() or has; forget t.
+ *             not, a canceller got it first and is about to call remove(), or did; forget t.
  *   run       weft_impl_run(t) runs the body in the calling thread and makes the future done. Or carry
  *             it out elsewhere and call weft_impl_finish(t, status). Either way t is the caller's again
  *             before the call returns: do not touch it afterwards.
  *   remove()  the library has cancelled t before it started. Take it out of the queue.
  *
- * From accept until weft_impl_start returned, or remove() returned, the executor may use the two
- * pointers of weft_impl_link(t) for its queue. The queue and its lock must make start and remove() meet:
- * call weft_impl_start under the lock that remove() takes, or otherwise make sure that t is not touched
- * after remove() returned.
+ * From accept until weft_impl_start returned true, or remove() returned, the executor may use the two
+ * pointers of weft_impl_link(t) for its queue. Accept, start and remove() of one task must exclude each
+ * other by a lock of the executor's: accept and queue under it, dequeue and start under it, remove
+ * under it.
  *
  * A whole executor in 60 lines, which is also its test: tests/unit/test_executor_impl.c
  */
@@ -34,6 +34,14 @@
 extern "C" {
 #endif
 
+/** Tasks on offer to an executor, inside ops->submit. */
+struct weft_offer {
+	weft_task *tasks; /* n in a row */
+	size_t n;
+	bool force;       /* see ops->submit */
+	void *opaque_[4]; /* the library's */
+};
+
 /** The operations of an executor. A NULL means "cannot", except for submit, which is required. */
 struct weft_executor_ops {
 	uint32_t size;    /* sizeof(struct weft_executor_ops) */
@@ -42,9 +50,10 @@ struct weft_executor_ops {
 	size_t slot_size; /* largest arg_size + result_size, each rounded up to 64; 0: no limit. The library
 			   * answers -E2BIG for more */
 
-	/* Takes t, or returns -EAGAIN (full) or another negative errno. force: t has been promised a place
-	 * (it is a continuation): exceed the limit of the queue rather than return -EAGAIN. */
-	int (*submit)(void *self, weft_task *t, bool force);
+	/* Takes the first r of offer->n tasks and returns r >= 1; or, if it cannot take even the first, a
+	 * negative errno: -EAGAIN (full), -ESHUTDOWN... With offer->force they have been promised a place
+	 * (they are continuations): exceed the limit of the queue rather than return -EAGAIN. */
+	int (*submit)(void *self, struct weft_offer *offer);
 
 	/* t will not run: take it out of the queue. Called once, and only for tasks not started. */
 	void (*remove)(void *self, weft_task *t);
@@ -64,8 +73,9 @@ struct weft_executor_ops {
 	/* Is the calling thread running a task of this executor? */
 	bool (*inside)(void *self);
 
-	/* New tasks are refused from now on. how is CANCEL: give every queued task to weft_impl_drop and
-	 * every running one to weft_future_cancel. KILL: the same, and kill. DRAIN: nothing need be done.
+	/* New tasks are refused from now on. how is CANCEL or KILL: also take every queued task that
+	 * weft_impl_drop gives you out of the queue, and finish it with -ECANCELED; refuse what is submitted
+	 * from now on with -ESHUTDOWN. Tasks that run in this address space learn of it from the library.
 	 * May come again with a stronger how. Must not wait. */
 	void (*stop)(void *self, enum weft_stop how);
 
@@ -94,15 +104,15 @@ struct weft_executor_ops {
 WEFT_API int weft_executor_new(weft_executor **ret, const char *name, const struct weft_executor_ops *ops,
 			       void *self);
 
-/** Makes t queued, inside ops->submit, when there is room and before a worker can see it.
+/** Makes task i of an offer queued, when there is room for it and before a worker can see it.
  *
- * @return 0: t is the executor's | -EBUSY: it is queued or running somewhere; return that from submit.
- * @owns   From 0 until done, *t is the executor's.
- * @from   ops->submit only.
+ * @return 0: it is the executor's | -EBUSY: it is queued or running somewhere; return that from submit.
+ * @owns   From 0 until done, the task is the executor's.
+ * @from   ops->submit only, under the lock that dequeues.
  * @waits  Never.
  * @orders Nothing: the executor's own queue orders submit before start.
- * Example: int err = weft_impl_accept(t); if (!err) push(q, t); */
-WEFT_API int weft_impl_accept(weft_task *t);
+ * Example: int err = weft_impl_accept(offer, 0); if (!err) push(q, &offer->tasks[0]); */
+WEFT_API int weft_impl_accept(struct weft_offer *offer, size_t i);
 
 /** Claims a queued task for running.
  *

@@ -148,7 +148,8 @@ WEFT_API int weft_map(weft_executor *ex, weft_fn *fn, const void *args, size_t a
  * @param ctx    Handed through, shared by all calls of body.
  * @return 0, also where begin >= end | the error of the first failed range in index order; no range
  *         behind it is begun any more | -EXDEV: ex has another address space | -ECANCELED: the
- *         calling task was cancelled | -EINVAL | -ENOMEM | -ESHUTDOWN | -ECHILD as weft_submit.
+ *         calling task was cancelled | -EINVAL | -ENOMEM | -ESHUTDOWN | -ECHILD as weft_submit. Where the
+ *         queue is full the caller runs all ranges itself.
  * @owns   ctx stays the caller's.
  * @from   Any thread, or inside a task. Not a signal handler.
  * @waits  Until all is done. Inside a task of a pool of threads it takes part in the work.

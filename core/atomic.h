@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * atomic.h -- the only door to shared words. Every atomic operation of the library goes through these
+ * macros, with its order spelled out, so that the same sources can be compiled against another version
+ * of this header: one that makes each operation a scheduling point of a model checker, or one that
+ * delays at random.
+ *
+ *   atom_load(p, order)                     atom_add(p, v, order)   value before
+ *   atom_store(p, v, order)                 atom_sub(p, v, order)   value before
+ *   atom_swap(p, v, order)   value before   atom_or(p, v, order)    value before
+ *   atom_cas(p, &expected, desired, success, failure)   true if it took place; strong
+ *   atom_fence(seq_cst)                     atom_pause()            inside a loop that spins
+ *   plain_read(x), plain_write(x, v)        data that an atomic elsewhere protects
+ *
+ * Orders: relaxed, acquire, release, acq_rel, seq_cst. There are no stand-alone acquire or release
+ * fences: the thread sanitizer cannot see them. Each use names its partner by a tag, in a comment on
+ * the line above, and each file that has tags explains them in a table on top.
+ */
+#ifndef WEFT_CORE_ATOMIC_H
+#define WEFT_CORE_ATOMIC_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+typedef _Atomic uint32_t atom_u32;
+typedef _Atomic uint64_t atom_u64;
+typedef _Atomic(void *) atom_ptr;
+
+#define atom_load(p, order)     atomic_load_explicit(p, memory_order_##order)
+#define atom_store(p, v, order) atomic_store_explicit(p, v, memory_order_##order)
+#define atom_swap(p, v, order)  atomic_exchange_explicit(p, v, memory_order_##order)
+#define atom_add(p, v, order)   atomic_fetch_add_explicit(p, v, memory_order_##order)
+#define atom_sub(p, v, order)   atomic_fetch_sub_explicit(p, v, memory_order_##order)
+#define atom_or(p, v, order)    atomic_fetch_or_explicit(p, v, memory_order_##order)
+#define atom_fence(order)       atomic_thread_fence(memory_order_##order)
+#define atom_cas(p, e, d, s, f)                                                                              \
+	atomic_compare_exchange_strong_explicit(p, e, d, memory_order_##s, memory_order_##f)
+#define plain_read(x)     (x)
+#define plain_write(x, v) ((x) = (v))
+
+#if defined(__x86_64__) || defined(__i386__)
+#define atom_pause() __builtin_ia32_pause()
+#elif defined(__aarch64__)
+#define atom_pause() __asm__ __volatile__("isb" ::: "memory")
+#else
+#define atom_pause() ((void)0)
+#endif
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * base.c -- the version, and what errors mean.
+ *
+ * An errno that the library gives a meaning of its own is described by that meaning, since the C
+ * library's text ("Invalid cross-device link") would mislead.
+ */
+#include <weft/base.h>
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+uint32_t weft_version(void)
+{
+	return WEFT_VERSION;
+}
+
+/* NULL: err has no meaning of the library's own. */
+static const char *own_text(int err)
+{
+	switch (err) {
+	case 0:
+		return "success";
+	case E2BIG:
+		return "larger than a slot";
+	case EAGAIN:
+		return "queue is full";
+	case EBADMSG:
+		return "worker sent garbage";
+	case EBUSY:
+		return "task is queued or running";
+	case ECANCELED:
+		return "cancelled";
+	case ECHILD:
+		return "made before this process forked off";
+	case EDEADLK:
+		return "would wait for itself";
+	case EINPROGRESS:
+		return "not done";
+	case ENODATA:
+		return "no worker died";
+	case ENOEXEC:
+		return "function not in the worker's program";
+	case ENOSYS:
+		return "not in this build";
+	case EOVERFLOW:
+		return "larger than the address space";
+	case EOWNERDEAD:
+		return "worker died";
+	case ERANGE:
+		return "number outside its limits";
+	case ESHUTDOWN:
+		return "executor is stopped";
+	case ETIMEDOUT:
+		return "deadline passed";
+	case EXDEV:
+		return "other address space";
+	default:
+		return NULL;
+	}
+}
+
+/* NULL: no such errno. strerror() of glibc is no use: its text for an unknown one is in a shared buffer. */
+static const char *system_text(int err)
+{
+#ifdef __GLIBC__
+	return strerrordesc_np(err);
+#else
+	/* musl gives every unknown errno the text of 0, all texts being constants. */
+	const char *text = strerror(err);
+	return text && strcmp(text, strerror(0)) != 0 ? text : NULL;
+#endif
+}
+
+const char *weft_strerror(int err)
+{
+	/* -INT_MIN is no int, and no errno either. */
+	int positive = err == INT_MIN ? INT_MAX : err < 0 ? -err : err;
+	const char *text = own_text(positive);
+
+	if (!text)
+		text = system_text(positive);
+	return text ? text : "unknown error";
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * call.c -- a task while it runs: what its body may ask, and how it sleeps.
+ */
+#include "state.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* How long a body in a worker process may sleep before it looks whether its parent has cancelled it. */
+#define REMOTE_CANCEL_SLICE WEFT_MS(5)
+
+_Thread_local weft_call *weft__current;
+
+static bool asked(const weft_call *call)
+{
+	weft_future *f = weft__future(call->task);
+
+	/* Relaxed, all three: hints that carry no data, and being late does no harm. */
+	if (atom_load(&f->state, relaxed) & FLAG_ASKED)
+		return true;
+	if (f->ex && weft__dropping(f->ex))
+		return true;
+	return call->remote_cancel && atom_load((atom_u32 *)(uintptr_t)call->remote_cancel, relaxed);
+}
+
+bool weft_call_cancelled(const weft_call *call)
+{
+	weft_time deadline = weft_call_deadline(call);
+
+	return call && (asked(call) || (deadline != WEFT_FOREVER && weft_now() >= deadline));
+}
+
+weft_time weft_call_deadline(const weft_call *call)
+{
+	return call ? weft__future(call->task)->deadline : WEFT_FOREVER;
+}
+
+size_t weft_call_arg_size(const weft_call *call)
+{
+	return call ? call->task->arg_size : 0;
+}
+
+void weft_call_reply(weft_call *call, size_t n)
+{
+	if (call)
+		call->reply_size = n < call->task->result_size ? n : call->task->result_size;
+}
+
+void *weft_call_scratch(weft_call *call, size_t n)
+{
+	struct weft__scratch *s;
+
+	if (!call || n > SIZE_MAX - sizeof *s)
+		return NULL;
+	s = malloc(sizeof *s + n);
+	if (!s)
+		return NULL;
+	s->next = call->scratch;
+	call->scratch = s;
+	return s->data;
+}
+
+int weft_call_fail(weft_call *call, int err, const char *fmt, ...)
+{
+	va_list args;
+
+	if (err >= 0)
+		err = -EINVAL;
+	if (!call)
+		return err;
+	va_start(args, fmt);
+	vsnprintf(call->text, sizeof call->text, fmt, args);
+	va_end(args);
+	call->has_text = true;
+	return err;
+}
+
+const weft_future *weft_call_cause(const weft_call *call)
+{
+	return call ? weft__future(call->task)->live.cause : NULL;
+}
+
+weft_call *weft_current(void)
+{
+	return weft__current;
+}
+
+/* Calls fn for each element of a batch, until one fails. */
+static int run_batch(weft_call *call, weft_task *t, struct weft__batch *b)
+{
+	const char *arg = t->arg;
+	char *result = t->result;
+	int status = 0;
+
+	for (size_t i = 0; i < b->n && status >= 0; i++) {
+		b->failed = i;
+		status = weft_call_cancelled(call) ? -ECANCELED
+						   : t->fn(call, arg ? arg + i * b->arg_stride : NULL,
+							   result ? result + i * b->result_stride : NULL);
+	}
+	return status < 0 ? status : 0;
+}
+
+static void free_scratch(weft_call *call)
+{
+	for (struct weft__scratch *s = call->scratch, *next; s; s = next) {
+		next = s->next;
+		free(s);
+	}
+}
+
+int weft__body(weft_call *call, weft_task *t)
+{
+	weft_future *f = weft__future(t);
+	struct weft__batch *batch = f->live.batch;
+	int status;
+
+	call->task = t;
+	call->reply_size = t->result_size;
+	call->outer = weft__current;
+	call->base = call->outer ? call->outer->base : call;
+	weft__current = call;
+	status = batch ? run_batch(call, t, batch) : t->fn(call, t->arg, t->result);
+	if (status == -ECANCELED && !asked(call) && weft_call_cancelled(call))
+		status = -ETIMEDOUT; /* its deadline is what made it give up */
+	weft__current = call->outer;
+	free_scratch(call);
+	return status;
+}
+
+bool weft__inside(weft_executor *ex)
+{
+	return weft__current && ex->ops.inside && ex->ops.inside(ex->self);
+}
+
+bool weft__take(weft_future *f)
+{
+	weft_executor *ex;
+
+	if (!weft__current || weft__phase(f) != PHASE_QUEUED)
+		return false;
+	ex = f->ex;
+	return ex->ops.take && ex->ops.take(ex->self, weft__task(f));
+}
+
+/* Sleeps with the place of the thread's pool given up meanwhile. */
+static int park_blocking(const weft_call *call, struct weft__parker *p, weft_time deadline,
+			 bool interruptible)
+{
+	weft_executor *ex = weft__future(call->base->task)->ex;
+	weft_time slice = WEFT_FOREVER;
+	int err;
+
+	if (ex && ex->ops.blocking)
+		ex->ops.blocking(ex->self, true);
+	do {
+		if (call->remote_cancel && interruptible)
+			slice = weft_after(REMOTE_CANCEL_SLICE);
+		err = weft__park(p, slice < deadline ? slice : deadline);
+	} while (err && slice < deadline && !weft_call_cancelled(call));
+	if (ex && ex->ops.blocking)
+		ex->ops.blocking(ex->self, false);
+	return err;
+}
+
+/* Where the calling task's canceller finds it asleep; NULL: nowhere. */
+static void set_sleeper(weft_call *call, struct weft__parker *p)
+{
+	weft_future *f = weft__future(call->task);
+
+	weft__lock(weft__stripe(f));
+	f->sleeper = p;
+	weft__unlock(weft__stripe(f));
+}
+
+static int sleep_interruptibly(weft_call *call, struct weft__parker *p, weft_time deadline)
+{
+	struct weft__waiter stop = {.parker = p};
+	weft_executor *ex = weft__future(call->task)->ex;
+	weft_time own = weft_call_deadline(call);
+	int err = 0;
+
+	set_sleeper(call, p);
+	if (ex)
+		weft__waitq_enter(&ex->sleepers, &stop);
+	if (!weft_call_cancelled(call))
+		err = park_blocking(call, p, own < deadline ? own : deadline, true);
+	if (ex)
+		weft__waitq_leave(&ex->sleepers, &stop);
+	set_sleeper(call, NULL);
+	return weft_call_cancelled(call) ? -ECANCELED : err;
+}
+
+int weft__sleep(struct weft__parker *p, weft_time deadline, bool interruptible)
+{
+	weft_call *call = weft__current;
+
+	if (!call)
+		return weft__park(p, deadline);
+	return interruptible ? sleep_interruptibly(call, p, deadline)
+			     : park_blocking(call, p, deadline, false);
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * executor.c -- what all executors have in common: the count of accepted tasks, the stop, the end.
+ *
+ *   tag  word      from -> to                order                         carries
+ *   X1   ex->load  load_leave -> stop        sub acq_rel -> load acq       what all tasks did
+ *   X2   ex->how   stop -> cancelled?        store seq_cst -> load relaxed nothing: a hint, and sleepers are
+ *                                            woken after it (waitq, Q1)
+ *
+ * load counts accepted tasks in steps of 2; its lowest bit says "stopping". One addition both counts a
+ * task and learns whether it is too late, so a task is either refused or waited for, never neither. The
+ * task that takes the count to zero does not touch the executor afterwards, but for the address of load.
+ */
+#include "forked.h"
+#include "state.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int weft__load_enter(weft_executor *ex, size_t n)
+{
+	if (n > UINT32_MAX / 8)
+		return -EAGAIN;
+	/* Acquire: a task accepted by a running executor sees it made. */
+	if (!(atom_add(&ex->load, 2 * (uint32_t)n, acquire) & 1))
+		return 0;
+	weft__load_leave(ex, n);
+	return -ESHUTDOWN;
+}
+
+void weft__load_leave(weft_executor *ex, size_t n)
+{
+	uint32_t step = 2 * (uint32_t)n;
+
+	/* X1 acq_rel: pairs with the load in stop; tasks chain through the same word. */
+	if (atom_sub(&ex->load, step, acq_rel) == (step | 1))
+		weft__wake(&ex->load, INT_MAX, WEFT__PRIVATE);
+}
+
+bool weft__dropping(const weft_executor *ex)
+{
+	/* X2 relaxed: see the table. */
+	return atom_load((atom_u32 *)(uintptr_t)&ex->how, relaxed) > 1 + WEFT_STOP_DRAIN;
+}
+
+int weft_executor_new(weft_executor **ret, const char *name, const struct weft_executor_ops *ops, void *self)
+{
+	weft_executor *ex;
+
+	if (!ret || !name || !ops || !ops->submit || ops->size != sizeof *ops)
+		return -EINVAL;
+	ex = calloc(1, sizeof *ex);
+	if (!ex)
+		return -ENOMEM;
+	ex->ops = *ops;
+	ex->self = self;
+	ex->generation = weft__generation();
+	snprintf(ex->name, sizeof ex->name, "%s", name);
+	*ret = ex;
+	return 0;
+}
+
+/* Raises how; the executor and its sleeping tasks learn of it. */
+static void begin_stop(weft_executor *ex, enum weft_stop how)
+{
+	uint32_t now = atom_load(&ex->how, relaxed), want = 1 + (uint32_t)how;
+
+	/* Relaxed: the lowest bit only ever goes up, and the count is ordered by X1. */
+	atom_or(&ex->load, 1, relaxed);
+	while (now < want)
+		/* X2 seq_cst: before the wake of sleepers below. */
+		if (atom_cas(&ex->how, &now, want, seq_cst, relaxed))
+			break;
+	if (ex->ops.stop)
+		ex->ops.stop(ex->self, how);
+	if (how == WEFT_STOP_DRAIN)
+		return;
+	weft__promised_drop(ex);
+	weft__waitq_wake(&ex->sleepers, UINT_MAX);
+	weft__waitq_wake(&ex->room, UINT_MAX);
+}
+
+static int wait_empty(weft_executor *ex, weft_time deadline)
+{
+	uint32_t load;
+	int err = 0;
+
+	/* X1 acquire: pairs with load_leave. */
+	while ((load = atom_load(&ex->load, acquire)) > 1 && !err)
+		err = weft__wait(&ex->load, load, deadline, WEFT__PRIVATE);
+	return load > 1 ? err : 0;
+}
+
+/* Ends the workers, once; who comes second waits for the first. */
+static int join(weft_executor *ex, weft_time deadline)
+{
+	bool mine, joined;
+	uint32_t key;
+	int err = 0;
+
+	weft__lock(&ex->lock);
+	mine = !ex->joining;
+	ex->joining = true;
+	weft__unlock(&ex->lock);
+	if (mine && ex->ops.join)
+		ex->ops.join(ex->self);
+	do {
+		key = weft__ec_prepare(&ex->ended);
+		weft__lock(&ex->lock);
+		joined = ex->joined |= mine;
+		weft__unlock(&ex->lock);
+		if (joined)
+			weft__ec_cancel(&ex->ended);
+		else
+			err = weft__ec_wait(&ex->ended, key, deadline);
+	} while (!joined && !err);
+	if (mine)
+		weft__ec_notify(&ex->ended, INT_MAX);
+	return err;
+}
+
+int weft_executor_stop(weft_executor *ex, enum weft_stop how, weft_time deadline)
+{
+	int err;
+
+	if (!ex || ex == weft_inline() || (unsigned)how > WEFT_STOP_KILL)
+		return -EINVAL;
+	if (weft__forked(ex->generation))
+		return -ECHILD;
+	begin_stop(ex, how);
+	for (const weft_call *c = weft__current; c; c = c->outer)
+		if (weft__future(c->task)->ex == ex)
+			return -EDEADLK;
+	err = wait_empty(ex, deadline);
+	return err ? err : join(ex, deadline);
+}
+
+void weft_executor_free(weft_executor *ex)
+{
+	bool forked;
+
+	if (!ex || ex == weft_inline())
+		return;
+	forked = weft__forked(ex->generation);
+	if (!forked && weft_executor_stop(ex, WEFT_STOP_DRAIN, WEFT_FOREVER) == -EDEADLK) {
+		fprintf(stderr, "weft: weft_executor_free(%s) by one of its own tasks: stopped, not freed\n",
+			ex->name);
+		return;
+	}
+	if (ex->ops.free)
+		ex->ops.free(ex->self, forked);
+	free(ex);
+}
+
+unsigned weft_executor_caps(const weft_executor *ex)
+{
+	return ex ? ex->ops.caps : 0;
+}
+
+const char *weft_executor_name(const weft_executor *ex)
+{
+	return ex ? ex->name : "";
+}
+
+int weft_executor_stats(const weft_executor *ex, struct weft_stats *ret)
+{
+	weft_executor *e = (weft_executor *)(uintptr_t)ex;
+	struct weft_stats s = {0};
+
+	if (!ex || !ret)
+		return -EINVAL;
+	if (weft__forked(ex->generation))
+		return -ECHILD;
+	/* Relaxed: figures for people. completed before submitted, so that it is not the larger one. */
+	s.failed = atom_load(&e->failed, relaxed);
+	s.cancelled = atom_load(&e->cancelled, relaxed);
+	s.timed_out = atom_load(&e->timed_out, relaxed);
+	s.died = atom_load(&e->died, relaxed);
+	s.completed = atom_load(&e->completed, relaxed);
+	s.submitted = atom_load(&e->submitted, relaxed);
+	if (e->ops.stats)
+		e->ops.stats(e->self, &s);
+	*ret = s;
+	return 0;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * forked.c -- counts forks, and frees the library's global locks in the child: whoever held them in the
+ * parent does not exist here. pthread_atfork sees fork(), and that is enough: a process made by a bare
+ * clone() without exec may not use the library, as it may not use much of the C library either.
+ */
+#include "forked.h"
+#include "graph.h"
+#include "state.h"
+
+#include <pthread.h>
+
+static atom_u32 generation = 1;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void in_child(void)
+{
+	/* Relaxed: the child has one thread. */
+	atom_add(&generation, 1, relaxed);
+	weft__stripes_reset();
+	weft__graph_reset();
+}
+
+static void arrange(void)
+{
+	pthread_atfork(NULL, NULL, in_child);
+}
+
+uint32_t weft__generation(void)
+{
+	pthread_once(&once, arrange);
+	/* Relaxed: it changes only in fork(), which orders everything. */
+	return atom_load(&generation, relaxed);
+}
+
+bool weft__forked(uint32_t made_in)
+{
+	/* Relaxed: as above. */
+	return made_in && made_in != atom_load(&generation, relaxed);
+}

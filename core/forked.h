@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * forked.h -- in which process of a line of forks are we? Objects remember the generation they were made
+ * in; in another one they answer -ECHILD, because their threads and workers did not come along.
+ */
+#ifndef WEFT_CORE_FORKED_H
+#define WEFT_CORE_FORKED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* >= 1; one more in each fork. The first call arranges for that. */
+uint32_t weft__generation(void);
+
+/* Was something of that generation made by an ancestor? 0 belongs to every process. */
+bool weft__forked(uint32_t generation);
+
+#endif

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * future.c -- looking at a future and waiting for one.
+ *
+ * Outside a task a wait sleeps on the state word itself (flag WAITERS, see finish.c). Inside a task there
+ * is more to watch than one word -- the future, the task's own cancellation, a stop of its executor -- so
+ * the wait hangs a link on the future and sleeps on a parker, which all of these can wake.
+ */
+#include "forked.h"
+#include "graph.h"
+#include "state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* -EINVAL, -ECHILD, or 0: f may be waited for. */
+static int check(const weft_future *f)
+{
+	uint32_t phase = f ? weft__phase(f) : PHASE_IDLE;
+
+	if (phase == PHASE_IDLE)
+		return -EINVAL;
+	return phase != PHASE_DONE && weft__forked(f->generation) ? -ECHILD : 0;
+}
+
+/* The deadline of a task that has not started is everybody's who waits for it. */
+static weft_time until(const weft_future *f, uint32_t phase, weft_time deadline)
+{
+	bool unstarted = phase == PHASE_QUEUED || phase == PHASE_PROMISED;
+
+	return unstarted && f->deadline < deadline ? f->deadline : deadline;
+}
+
+static int wait_outside(weft_future *f, weft_time deadline)
+{
+	/* F1 acquire, here and on the failed exchange: pairs with the publication in finish.c. */
+	uint32_t s = atom_load(&f->state, acquire);
+
+	while ((s & PHASE_MASK) != PHASE_DONE) {
+		weft_time limit = until(f, s & PHASE_MASK, deadline);
+
+		/* F2: the flag carries nothing; acquire is for F1, on failure. */
+		if (!(s & FLAG_WAITERS) && !atom_cas(&f->state, &s, s | FLAG_WAITERS, acquire, acquire))
+			continue;
+		if (weft__wait(&f->state, s | FLAG_WAITERS, limit, WEFT__PRIVATE) == -ETIMEDOUT) {
+			if (weft_now() >= deadline && weft__phase(f) != PHASE_DONE)
+				return -ETIMEDOUT;
+			if (limit < deadline)
+				weft__drop(f, -ETIMEDOUT);
+		}
+		s = atom_load(&f->state, acquire);
+	}
+	return 0;
+}
+
+struct wait_link {
+	struct weft__link link;
+	struct weft__parker parker;
+};
+
+static bool fire_wait(struct weft__link *link)
+{
+	weft__unpark(&list_entry(link, struct wait_link, link)->parker);
+	return true;
+}
+
+static int wait_inside(weft_future *f, weft_time deadline)
+{
+	struct wait_link w = {.link.fire = fire_wait};
+	int err = 0;
+
+	if (weft__link_add(f, &w.link, NULL))
+		return 0;
+	while (weft__phase(f) != PHASE_DONE && !err) {
+		weft_time limit = until(f, weft__phase(f), deadline);
+
+		err = weft__sleep(&w.parker, limit, true);
+		if (err == -ETIMEDOUT && limit < deadline) {
+			weft__drop(f, -ETIMEDOUT);
+			err = 0;
+		}
+	}
+	weft__link_remove(f, &w.link);
+	return weft__phase(f) == PHASE_DONE ? 0 : err;
+}
+
+int weft_future_wait(weft_future *f, weft_time deadline)
+{
+	int err = check(f);
+
+	if (err || weft__phase(f) == PHASE_DONE)
+		return err;
+	weft__release_pending();
+	if (weft__phase(f) == PHASE_DONE)
+		return 0;
+	if (weft_call_cancelled(weft__current))
+		return -ECANCELED;
+	err = weft__graph_enter(f);
+	if (err)
+		return err;
+	if (deadline != WEFT_FOREVER && weft_now() >= deadline)
+		err = -ETIMEDOUT;
+	else if (weft__take(f))
+		weft_impl_run(weft__task(f));
+	else
+		err = weft__current ? wait_inside(f, deadline) : wait_outside(f, deadline);
+	weft__graph_leave();
+	return err;
+}
+
+int weft_future_status(const weft_future *f)
+{
+	uint32_t phase = f ? weft__phase(f) : PHASE_IDLE;
+
+	return phase == PHASE_DONE ? f->status : phase == PHASE_IDLE ? -EINVAL : -EINPROGRESS;
+}
+
+const void *weft_future_result(const weft_future *f, size_t *ret_size)
+{
+	const void *result;
+
+	if (weft_future_status(f) < 0)
+		return NULL;
+	result = weft__task(f)->result;
+	if (result && ret_size)
+		*ret_size = f->reply_size;
+	return result;
+}
+
+const char *weft_future_error(const weft_future *f)
+{
+	if (weft_future_status(f) >= 0 || weft_future_status(f) == -EINPROGRESS)
+		return "";
+	if (!f)
+		return "";
+	if (f->kind == KIND_DEATH)
+		return f->outcome.death_text;
+	return f->kind == KIND_TEXT ? f->outcome.text : "";
+}
+
+int weft_future_death(const weft_future *f, struct weft_death *ret)
+{
+	uint32_t phase = f ? weft__phase(f) : PHASE_IDLE;
+	const struct weft__death *d;
+
+	if (phase == PHASE_IDLE || !ret)
+		return -EINVAL;
+	if (phase != PHASE_DONE)
+		return -EINPROGRESS;
+	if (f->kind != KIND_DEATH)
+		return -ENODATA;
+	d = &f->outcome.death;
+	memset(ret, 0, sizeof *ret);
+	ret->pid = d->pid;
+	ret->signal = d->signal;
+	ret->code = d->code;
+	ret->core = d->core;
+	ret->rusage.ru_utime.tv_sec = d->utime_us / 1000000;
+	ret->rusage.ru_utime.tv_usec = d->utime_us % 1000000;
+	ret->rusage.ru_stime.tv_sec = d->stime_us / 1000000;
+	ret->rusage.ru_stime.tv_usec = d->stime_us % 1000000;
+	ret->rusage.ru_maxrss = d->maxrss_kib;
+	return 0;
+}
+
+static struct weft__heap_future *heap_of(weft_future *f)
+{
+	return list_entry(weft__task(f), struct weft__heap_future, task);
+}
+
+weft_future *weft_future_ref(weft_future *f)
+{
+	/* Relaxed: the caller holds a reference, so the count cannot end here. */
+	if (f && f->heap)
+		atom_add(&heap_of(f)->refs, 1, relaxed);
+	return f;
+}
+
+void weft_future_unref(weft_future *f)
+{
+	/* R1 acq_rel: what every holder did happens before the last one frees. */
+	if (f && f->heap && atom_sub(&heap_of(f)->refs, 1, acq_rel) == 1)
+		free(heap_of(f));
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * graph.h -- which task waits for which, so that a circle is refused instead of hanging.
+ */
+#ifndef WEFT_CORE_GRAPH_H
+#define WEFT_CORE_GRAPH_H
+
+#include "state.h"
+
+/* The calling task is about to wait for f. -EDEADLK: f waits for it, perhaps through others. */
+int weft__graph_enter(weft_future *f);
+void weft__graph_leave(void);
+void weft__graph_reset(void);
+
+#endif

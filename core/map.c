@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * map.c -- weft_map: one function over an array, in chunks.
+ *
+ * A window of chunks is in flight; each that comes back by a completion queue makes room for the next. So
+ * a map over any number of elements holds a bounded number of tasks, works on every executor, and goes
+ * on at the pace of its fastest worker. Chunks are begun in index order, which is what makes "the first
+ * failure in index order" cheap: everything before a failure has been begun already, everything behind
+ * it is dropped or asked to stop.
+ */
+#include "cqueue.h"
+#include "spec.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum {
+	CHUNKS_PER_WORKER = 32, /* so that the last ones to end end together */
+	WINDOW_PER_WORKER = 4   /* so that no worker waits for the caller */
+};
+
+struct chunk {
+	weft_task task;
+	struct weft__batch batch;
+	struct weft__cq_item item;
+	size_t begin; /* index of its first element */
+	bool flying;
+};
+
+struct map {
+	weft_executor *ex;
+	weft_fn *fn;
+	const char *args;
+	char *results;
+	size_t arg_size, result_size, n;
+	struct weft_map_opts opts;
+	struct weft_cq q;
+	struct chunk *chunks;
+	size_t window, flying;
+	size_t next;   /* first element that has not been begun */
+	size_t end;    /* elements from here on need not be begun: n, or the first failure */
+	size_t done;   /* elements finished, for the progress */
+	int error;     /* of element end; or of the map, which then ends early */
+	bool stopping; /* the map itself was cancelled, timed out or refused */
+};
+
+static size_t min_size(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Elements that one slot of the executor carries. */
+static size_t slot_elements(const struct map *m)
+{
+	size_t slot = m->ex->ops.slot_size, each = m->arg_size + m->result_size;
+
+	if (!slot || !each)
+		return SIZE_MAX;
+	/* Argument and result are each rounded up to 64 bytes: at most 63 are lost for either. */
+	return slot > 128 + each ? (slot - 128) / each : 1;
+}
+
+static size_t chunk_size(const struct map *m)
+{
+	size_t workers = m->ex->ops.workers ? m->ex->ops.workers : 1;
+	size_t chunk = m->opts.chunk ? m->opts.chunk : m->n / (workers * CHUNKS_PER_WORKER);
+
+	return min_size(min_size(chunk ? chunk : 1, slot_elements(m)), m->n);
+}
+
+static void fill(struct map *m, struct chunk *c)
+{
+	size_t n = min_size(m->opts.chunk, m->end - m->next);
+
+	c->begin = m->next;
+	c->batch = (struct weft__batch){.n = n, .arg_stride = m->arg_size, .result_stride = m->result_size};
+	c->task.fn = m->fn;
+	c->task.arg = m->args ? m->args + c->begin * m->arg_size : NULL;
+	c->task.arg_size = n * m->arg_size;
+	c->task.result = m->results ? m->results + c->begin * m->result_size : NULL;
+	c->task.result_size = n * m->result_size;
+	c->task.deadline = m->opts.deadline;
+	c->task.flags = m->opts.flags;
+}
+
+/* Cancels the chunks that lie behind the end. */
+static void cancel_rest(struct map *m)
+{
+	for (size_t i = 0; i < m->window; i++)
+		if (m->chunks[i].flying && (m->stopping || m->chunks[i].begin > m->end))
+			weft_future_cancel(weft_task_future(&m->chunks[i].task));
+}
+
+static void stop_early(struct map *m, int error)
+{
+	if (m->stopping)
+		return;
+	m->stopping = true;
+	if (m->end == m->n)
+		m->error = error; /* an element's failure is the better answer */
+	cancel_rest(m);
+}
+
+static int launch(struct map *m, struct chunk *c)
+{
+	struct weft_offer as = {.opaque_ = {[2] = &c->batch}};
+	size_t accepted;
+	int err;
+
+	fill(m, c);
+	if (m->flying) {
+		/* Others are on their way: where the queue is full, wait for one of them instead. */
+		err = weft__enter_and_submit(m->ex, &c->task, 1, &as, &accepted);
+	} else {
+		weft_time deadline = m->opts.deadline ? m->opts.deadline : WEFT_FOREVER;
+		err = weft__submit_wait(m->ex, &c->task, &as, deadline);
+	}
+	if (err)
+		return err;
+	m->next += c->batch.n;
+	c->flying = true;
+	m->flying++;
+	return weft__cq_watch(&m->q, &c->item, weft_task_future(&c->task), c);
+}
+
+static void launch_all(struct map *m)
+{
+	for (size_t i = 0; i < m->window && m->next < m->end && !m->stopping; i++) {
+		int err = m->chunks[i].flying ? 0 : launch(m, &m->chunks[i]);
+
+		if (err == -EAGAIN)
+			return;
+		if (err)
+			stop_early(m, err);
+	}
+}
+
+static void collect(struct map *m, struct chunk *c)
+{
+	weft_future *f = weft_task_future(&c->task);
+	int status = weft_future_status(f);
+	size_t failed = c->begin + c->batch.failed;
+
+	c->flying = false;
+	m->flying--;
+	if (status >= 0) {
+		m->done += c->batch.n;
+		if (m->opts.progress && !m->stopping)
+			m->opts.progress(m->opts.ctx, m->done, m->n);
+	} else if (!m->stopping && failed < m->end) {
+		m->end = failed;
+		m->error = status;
+		cancel_rest(m);
+	}
+}
+
+static void drive(struct map *m)
+{
+	struct weft__cq_item *item;
+
+	for (launch_all(m); m->flying; launch_all(m)) {
+		weft_time deadline = m->stopping || !m->opts.deadline ? WEFT_FOREVER : m->opts.deadline;
+		int err = weft__cq_next(&m->q, deadline, !m->stopping, &item);
+
+		if (err)
+			stop_early(m, err);
+		else
+			collect(m, item->tag);
+	}
+}
+
+static int check(struct map *m)
+{
+	weft_task one = {.fn = m->fn,
+			 .arg = m->args,
+			 .arg_size = m->arg_size,
+			 .result = m->results,
+			 .result_size = m->result_size,
+			 .flags = m->opts.flags};
+	size_t bytes;
+
+	if (!m->n) { /* then the arrays may be NULL */
+		one.arg_size = one.result_size = 0;
+		return weft__check(m->ex, &one);
+	}
+	if (__builtin_mul_overflow(m->n, m->arg_size, &bytes) || bytes > PTRDIFF_MAX ||
+	    __builtin_mul_overflow(m->n, m->result_size, &bytes) || bytes > PTRDIFF_MAX)
+		return -EOVERFLOW;
+	return weft__check(m->ex, &one);
+}
+
+static int run(struct map *m)
+{
+	size_t workers = m->ex->ops.workers ? m->ex->ops.workers : 1;
+
+	m->opts.chunk = chunk_size(m);
+	m->end = m->n;
+	m->window = min_size(workers * WINDOW_PER_WORKER, (m->n - 1) / m->opts.chunk + 1);
+	m->q.fd = -1;
+	m->chunks = calloc(m->window, sizeof *m->chunks);
+	if (!m->chunks)
+		return -ENOMEM;
+	drive(m);
+	free(m->chunks);
+	if (m->end < m->n && m->opts.ret_failed)
+		*m->opts.ret_failed = m->end;
+	return m->error;
+}
+
+int weft_map(weft_executor *ex, weft_fn *fn, const void *args, size_t arg_size, void *results,
+	     size_t result_size, size_t n, const struct weft_map_opts *opts)
+{
+	struct map m = {.ex = ex,
+			.fn = fn,
+			.args = args,
+			.results = results,
+			.arg_size = arg_size,
+			.result_size = result_size,
+			.n = n};
+	int err = weft__opts_copy(&m.opts, sizeof m.opts, opts);
+
+	if (!err)
+		err = check(&m);
+	if (!err && weft_call_cancelled(weft__current))
+		err = -ECANCELED;
+	return err || !n ? err : run(&m);
+}

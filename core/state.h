@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * state.h -- what a future, a running call and an executor are inside, and who owns what when.
+ *
+ * A future lies in the opaque words of its task, so task and future are one piece of storage. Its state
+ * word holds a phase and three flags:
+ *
+ *   IDLE      never submitted                               all is the caller's
+ *   CLAIMED   somebody is moving it from one phase to the   the mover's: a submitter, a canceller, or the
+ *             next; nobody else may                         one that releases a continuation
+ *   PROMISED  a continuation whose cause is not done        the cause's list and the executor's list
+ *   QUEUED    in its executor's queue                       the executor's; a canceller may claim it
+ *   RUNNING   a worker has it                               the worker's; others may only raise ASKED
+ *   DONE      status, result and text are there             the caller's
+ *
+ *   IDLE|DONE --accept--> CLAIMED --> QUEUED --start--> RUNNING --finish--> DONE
+ *                            |           +--cancel, deadline--> CLAIMED --finish--> DONE
+ *                            +--> PROMISED --the cause is done--> CLAIMED --> QUEUED
+ *
+ *   WAITERS   a thread sleeps on the state word: whoever finishes wakes it
+ *   LINKS     the list f->links is, or was, not empty: whoever finishes takes the stripe lock
+ *   ASKED     the task was asked to stop: likewise, which keeps the executor alive while the canceller
+ *             talks to it
+ *
+ * Locks, in the order in which they may nest: group, stripe, the executor's own, waitq and queue locks.
+ * No lock is held while a body or a continuation runs.
+ */
+#ifndef WEFT_CORE_STATE_H
+#define WEFT_CORE_STATE_H
+
+#include "wait.h"
+#include <weft/executor_impl.h>
+#include <weft/group.h>
+
+enum {
+	PHASE_IDLE,
+	PHASE_CLAIMED,
+	PHASE_PROMISED,
+	PHASE_QUEUED,
+	PHASE_RUNNING,
+	PHASE_DONE,
+	PHASE_MASK = 7,
+	FLAG_WAITERS = 8,
+	FLAG_LINKS = 16,
+	FLAG_ASKED = 32
+};
+
+/* What weft_future.outcome holds. */
+enum {
+	KIND_PLAIN,
+	KIND_TEXT, /* an error text */
+	KIND_DEATH /* the death of a worker, and its text */
+};
+
+/* Something that is to happen when a future is done: a waiter to wake, a queue to put it into, a
+ * continuation to submit. Guarded by the future's stripe lock. */
+struct weft__link {
+	struct list_node node;
+	/* Called under the stripe lock, once the future is done and the link out of its list. The future
+	 * may be gone. False: it has to go on without the lock, and is handed to weft__release. */
+	bool (*fire)(struct weft__link *link);
+};
+
+/* Several calls of one function as one task: the chunks of weft_map. */
+struct weft__batch {
+	size_t n, arg_stride, result_stride; /* bytes */
+	size_t failed;                       /* out: which call failed */
+};
+
+/* What is needed until the task is done ... */
+struct weft__live {
+	struct list_node queue;           /* executor's queue, under its lock */
+	weft_task *level_up, *level_down; /* taskq.c */
+	struct weft__link on_cause;       /* PROMISED: in the cause's list */
+	struct list_node promise;         /* PROMISED: in the executor's list */
+	weft_future *cause;
+	struct list_node member;   /* in the group's list, under its lock */
+	struct weft__batch *batch; /* or NULL */
+	uint32_t place[2];         /* the executor's own */
+};
+
+/* ... and what is there afterwards. */
+struct weft__death {
+	int32_t pid, signal, code, core;
+	int64_t utime_us, stime_us, maxrss_kib;
+};
+
+struct weft__outcome {
+	union {
+		char text[WEFT_ERROR_TEXT_MAX + 1];
+		struct {
+			struct weft__death death;
+			char death_text[WEFT_ERROR_TEXT_MAX + 1 - sizeof(struct weft__death)];
+		};
+	};
+};
+
+/* may_alias: it lies in what the caller sees as an array of uint64_t. */
+struct __attribute__((may_alias)) weft_future {
+	atom_u32 state;
+	int32_t status;
+	uint32_t generation; /* of the process that submitted it: forked.h */
+	uint16_t heap;       /* from weft_async: reference counted. Set once, before anybody knows it */
+	uint16_t kind;       /* KIND_*, once done */
+	weft_executor *ex;
+	struct list_node *links; /* of struct weft__link, under the stripe lock */
+	weft_group *group;
+	size_t reply_size;            /* bytes of the result */
+	weft_time deadline;           /* its own or its group's; WEFT_FOREVER: none */
+	weft_future *awaits;          /* what its body waits for, under the graph lock */
+	struct weft__parker *sleeper; /* where its body sleeps, under the stripe lock */
+	union {
+		struct weft__live live;
+		struct weft__outcome outcome;
+	};
+};
+
+/* The future of weft_async: task, reference count, copies of argument and room for the result. */
+struct weft__heap_future {
+	weft_task task;
+	atom_u32 refs;
+};
+
+struct weft__scratch {
+	struct weft__scratch *next;
+	max_align_t data[];
+};
+
+struct weft_call {
+	weft_task *task;
+	weft_call *outer; /* that waits further down on this thread's stack, or NULL */
+	weft_call *base;  /* the outermost: its executor owns the thread */
+	size_t reply_size;
+	struct weft__scratch *scratch;
+	const atom_u32 *remote_cancel; /* in a worker process: the word its parent raises */
+	bool has_text;
+	char text[WEFT_ERROR_TEXT_MAX + 1];
+};
+
+struct weft_executor {
+	struct weft_executor_ops ops;
+	void *self;
+	uint32_t generation;
+	atom_u32 load; /* 2 * accepted tasks that are not done, + 1 once it stops: executor.c */
+	atom_u32 how;  /* 0 runs, else 1 + enum weft_stop */
+	struct weft__lock lock;
+	struct list_node *promised;    /* continuations that wait for their cause, under lock */
+	bool joining, joined;          /* under lock */
+	struct weft__eventcount ended; /* joined has changed */
+	struct weft__waitq room;       /* submitters that wait for room */
+	struct weft__waitq sleepers;   /* bodies that sleep, for a stop to wake */
+	atom_u64 submitted, completed, failed, cancelled, timed_out, died;
+	char name[64];
+};
+
+static inline weft_future *weft__future(weft_task *t)
+{
+	return (weft_future *)(void *)t->opaque_;
+}
+
+static inline weft_task *weft__task(const weft_future *f)
+{
+	return list_entry((weft_future *)(uintptr_t)f, weft_task, opaque_);
+}
+
+static inline uint32_t weft__phase(const weft_future *f)
+{
+	/* F1 acquire: pairs with the publication in finish.c. */
+	return atom_load(&((weft_future *)(uintptr_t)f)->state, acquire) & PHASE_MASK;
+}
+
+/* finish.c */
+struct weft__lock *weft__stripe(const weft_future *f);
+void weft__finish(weft_future *f, int status, const char *text, const struct weft__death *death);
+/* 0, or -EALREADY: f is done. promised: the CLAIMED continuation that link belongs to, or NULL; it
+ * becomes PROMISED in the same step. */
+int weft__link_add(weft_future *f, struct weft__link *link, weft_future *promised);
+bool weft__link_remove(weft_future *f, struct weft__link *link); /* false: it has fired */
+void weft__stripes_reset(void);
+
+/* then.c */
+void weft__release(struct weft__link *links); /* chained by node.next */
+void weft__release_pending(void);
+void weft__promised_drop(weft_executor *ex);
+void weft__promise_unlink(weft_future *f);
+
+/* call.c */
+extern _Thread_local weft_call *weft__current;
+int weft__body(weft_call *call, weft_task *t); /* call: zeroed but for remote_cancel */
+/* 0, -ETIMEDOUT; where interruptible, -ECANCELED as soon as the calling task is cancelled. */
+int weft__sleep(struct weft__parker *p, weft_time deadline, bool interruptible);
+bool weft__inside(weft_executor *ex); /* is this thread one of ex, running a task of it? */
+bool weft__take(weft_future *f);      /* may this thread run it here and now? If so, it has been started */
+
+/* cancel.c */
+bool weft__claim(weft_future *f, uint32_t from, uint32_t to);
+bool weft__drop(weft_future *f, int status); /* ends it if it is PROMISED or QUEUED */
+void weft__unqueue(weft_future *f);          /* tells the executor of one that was claimed from QUEUED */
+bool weft__ask(weft_future *f, enum weft_cancel *ret); /* DROPPED: the caller finishes it */
+
+/* submit.c */
+enum { OFFER_HEAP = 1, OFFER_PROMISED = 2 };
+int weft__check(weft_executor *ex, const weft_task *t);
+/* Offers tasks that have been checked, and counted by weft__load_enter; the second counts them itself. */
+int weft__submit(weft_executor *ex, weft_task t[], size_t n, struct weft_offer *as, size_t *ret_accepted);
+int weft__enter_and_submit(weft_executor *ex, weft_task t[], size_t n, struct weft_offer *as,
+			   size_t *ret_accepted);
+int weft__submit_wait(weft_executor *ex, weft_task *t, struct weft_offer *as, weft_time deadline);
+int weft__accept(const struct weft_offer *offer, size_t i, uint32_t phase); /* 0 or -EBUSY */
+
+/* group.c */
+void weft__group_leave(weft_future *f);
+void weft__group_done(weft_group *g, int status);
+
+/* executor.c */
+int weft__load_enter(weft_executor *ex, size_t n); /* 0 or -ESHUTDOWN */
+void weft__load_leave(weft_executor *ex, size_t n);
+bool weft__dropping(const weft_executor *ex); /* told to cancel what it has */
+
+#endif

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * submit.c -- from the caller to the executor, and the executor's side of a task (weft/executor_impl.h).
+ */
+#include "forked.h"
+#include "state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Bytes that x takes in a slot. */
+static size_t rounded(size_t x)
+{
+	return x > SIZE_MAX - 63 ? SIZE_MAX : (x + 63) & ~(size_t)63;
+}
+
+static bool fits(const weft_executor *ex, const weft_task *t)
+{
+	size_t arg = rounded(t->arg_size), result = rounded(t->result_size);
+
+	return !ex->ops.slot_size || (arg <= ex->ops.slot_size && result <= ex->ops.slot_size - arg);
+}
+
+int weft__check(weft_executor *ex, const weft_task *t)
+{
+	if (!ex || !t || !t->fn || (!t->arg && t->arg_size) || (!t->result && t->result_size))
+		return -EINVAL;
+	if (t->flags & ~(uint32_t)(WEFT_TASK_LOCAL | WEFT_TASK_IDEMPOTENT))
+		return -EINVAL;
+	if (weft__forked(ex->generation))
+		return -ECHILD;
+	if (t->flags & WEFT_TASK_LOCAL && !(ex->ops.caps & WEFT_CAP_LOCAL))
+		return -EXDEV;
+	return fits(ex, t) ? 0 : -E2BIG;
+}
+
+static void init(weft_future *f, const weft_task *t, const struct weft_offer *offer)
+{
+	weft_executor *ex = offer->opaque_[0];
+	weft_group *group = offer->opaque_[1];
+
+	f->status = 0;
+	f->generation = ex->generation;
+	f->heap = (uintptr_t)offer->opaque_[3] & OFFER_HEAP;
+	f->kind = KIND_PLAIN;
+	f->ex = ex;
+	f->links = NULL;
+	f->group = group;
+	f->reply_size = t->result_size;
+	f->deadline = t->deadline ? t->deadline : group && group->deadline ? group->deadline : WEFT_FOREVER;
+	f->awaits = NULL;
+	f->sleeper = NULL;
+	memset(&f->live, 0, sizeof f->live);
+	f->live.batch = offer->opaque_[2];
+	/* Relaxed: a figure for people. */
+	atom_add(&ex->submitted, 1, relaxed);
+}
+
+int weft__accept(const struct weft_offer *offer, size_t i, uint32_t phase)
+{
+	weft_task *t = &offer->tasks[i];
+	weft_future *f = weft__future(t);
+
+	if ((uintptr_t)offer->opaque_[3] & OFFER_PROMISED)
+		return weft__claim(f, PHASE_CLAIMED, phase) ? 0 : -EBUSY;
+	if (!weft__claim(f, PHASE_IDLE, PHASE_CLAIMED) && !weft__claim(f, PHASE_DONE, PHASE_CLAIMED))
+		return -EBUSY;
+	init(f, t, offer);
+	if (phase != PHASE_CLAIMED)
+		weft__claim(f, PHASE_CLAIMED, phase);
+	return 0;
+}
+
+int weft_impl_accept(struct weft_offer *offer, size_t i)
+{
+	return weft__accept(offer, i, PHASE_QUEUED);
+}
+
+bool weft_impl_start(weft_task *t)
+{
+	weft_future *f = weft__future(t);
+
+	if (!weft__claim(f, PHASE_QUEUED, PHASE_RUNNING))
+		return false;
+	weft__waitq_wake(&f->ex->room, 1);
+	return true;
+}
+
+bool weft_impl_drop(weft_task *t)
+{
+	return weft__claim(weft__future(t), PHASE_QUEUED, PHASE_CLAIMED);
+}
+
+void weft_impl_finish(weft_task *t, int status, const char *text)
+{
+	weft__finish(weft__future(t), status, text, NULL);
+}
+
+void weft_impl_run(weft_task *t)
+{
+	weft_call call = {0};
+	weft_future *f = weft__future(t);
+	int status = -ETIMEDOUT;
+
+	if (f->deadline == WEFT_FOREVER || weft_now() < f->deadline) {
+		status = weft__body(&call, t);
+		f->reply_size = call.reply_size;
+	}
+	weft__finish(f, status, call.has_text ? call.text : NULL, NULL);
+}
+
+void **weft_impl_link(weft_task *t)
+{
+	return (void **)(void *)&weft__future(t)->live.queue;
+}
+
+int weft__submit(weft_executor *ex, weft_task t[], size_t n, struct weft_offer *as, size_t *ret_accepted)
+{
+	size_t done = 0;
+	int err = 0;
+
+	as->opaque_[0] = ex;
+	while (done < n && err >= 0) {
+		as->tasks = t + done;
+		as->n = n - done;
+		err = ex->ops.submit(ex->self, as);
+		done += err > 0 ? (size_t)err : 0;
+	}
+	*ret_accepted = done;
+	return err < 0 ? err : 0;
+}
+
+int weft__enter_and_submit(weft_executor *ex, weft_task t[], size_t n, struct weft_offer *as,
+			   size_t *ret_accepted)
+{
+	int err = weft__load_enter(ex, n);
+
+	*ret_accepted = 0;
+	if (err)
+		return err;
+	err = weft__submit(ex, t, n, as, ret_accepted);
+	if (*ret_accepted < n)
+		weft__load_leave(ex, n - *ret_accepted);
+	return err;
+}
+
+int weft_submit(weft_executor *ex, weft_task *t)
+{
+	struct weft_offer as = {0};
+	size_t accepted;
+	int err = weft__check(ex, t);
+
+	return err ? err : weft__enter_and_submit(ex, t, 1, &as, &accepted);
+}
+
+int weft_submit_many(weft_executor *ex, weft_task t[], size_t n, size_t *ret_accepted)
+{
+	struct weft_offer as = {0};
+	size_t accepted = 0, good = 0;
+	int bad = t || !n ? 0 : -EINVAL, err = 0;
+
+	while (!bad && good < n && !(bad = weft__check(ex, &t[good])))
+		good++;
+	if (good)
+		err = weft__enter_and_submit(ex, t, good, &as, &accepted);
+	if (ret_accepted)
+		*ret_accepted = accepted;
+	return err ? err : bad;
+}
+
+/* Inside a pool whose queue is full: runs t here rather than wait for oneself. */
+static int submit_in_place(weft_executor *ex, weft_task *t, struct weft_offer *as)
+{
+	size_t accepted;
+	int err;
+
+	as->force = true;
+	err = weft__enter_and_submit(ex, t, 1, as, &accepted);
+	if (!err && weft__take(weft__future(t)))
+		weft_impl_run(t);
+	return err;
+}
+
+int weft__submit_wait(weft_executor *ex, weft_task *t, struct weft_offer *as, weft_time deadline)
+{
+	struct weft__parker parker = {0};
+	struct weft__waiter waiter = {.parker = &parker};
+	int err = weft__check(ex, t), slept = 0;
+	bool woken;
+	size_t accepted;
+
+	if (!err)
+		err = weft__enter_and_submit(ex, t, 1, as, &accepted);
+	if (err == -EAGAIN && weft__inside(ex) && ex->ops.take)
+		return submit_in_place(ex, t, as);
+	while (err == -EAGAIN && !slept) {
+		weft__waitq_enter(&ex->room, &waiter);
+		err = weft__enter_and_submit(ex, t, 1, as, &accepted);
+		if (err == -EAGAIN)
+			slept = weft__sleep(&parker, deadline, true);
+		woken = weft__waitq_leave(&ex->room, &waiter);
+		if (err == -EAGAIN)
+			err = weft__enter_and_submit(ex, t, 1, as, &accepted);
+		else if (woken)
+			weft__waitq_wake(&ex->room, 1); /* the room we were woken for is another's */
+	}
+	return err == -EAGAIN ? slept : err;
+}
+
+int weft_submit_wait(weft_executor *ex, weft_task *t, weft_time deadline)
+{
+	struct weft_offer as = {0};
+
+	return weft__submit_wait(ex, t, &as, deadline);
+}
+
+weft_future *weft_task_future(weft_task *t)
+{
+	return t ? weft__future(t) : NULL;
+}

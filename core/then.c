@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * then.c -- continuations. One that was accepted is promised a place: it counts as accepted by its
+ * executor from the start, so that a drain waits for it, and its submission cannot fail by a full queue.
+ *
+ * A PROMISED task is in two lists: its cause's links (stripe lock), and its executor's promises (the
+ * executor's lock), where a stop finds it. Whoever claims it takes it out of both.
+ *
+ * Releasing one may run it (an inline executor), which may finish it, which may release another: so a
+ * thread that is releasing keeps further ones in a list of its own, and chains of any length need no
+ * stack. A body that waits empties that list first, since what it waits for may lie there.
+ */
+#include "forked.h"
+#include "state.h"
+
+#include <errno.h>
+
+static _Thread_local struct weft__link *pending, *pending_last;
+static _Thread_local bool releasing;
+
+static weft_future *owner_of(struct weft__link *link)
+{
+	return list_entry(link, weft_future, live.on_cause);
+}
+
+/* Under the stripe lock of the cause. */
+static bool fire(struct weft__link *link)
+{
+	/* False: it is ours, and goes on to weft__release. True: a canceller was first. */
+	return !weft__claim(owner_of(link), PHASE_PROMISED, PHASE_CLAIMED);
+}
+
+static void promise_remove(weft_future *f)
+{
+	weft_executor *ex = f->ex;
+
+	weft__lock(&ex->lock);
+	if (list_linked(&f->live.promise))
+		list_remove(&ex->promised, &f->live.promise);
+	weft__unlock(&ex->lock);
+}
+
+/* For a canceller that has claimed f. */
+void weft__promise_unlink(weft_future *f)
+{
+	weft__link_remove(f->live.cause, &f->live.on_cause);
+	promise_remove(f);
+}
+
+/* Submits a continuation that is CLAIMED by the caller and in no list. */
+static void submit_promised(weft_future *f)
+{
+	struct weft_offer as = {.force = true, .opaque_ = {[3] = (void *)OFFER_PROMISED}};
+	size_t accepted;
+	int err = weft__submit(f->ex, weft__task(f), 1, &as, &accepted);
+
+	if (!accepted)
+		weft__finish(f, weft__dropping(f->ex) ? -ECANCELED : err, NULL, NULL);
+}
+
+void weft__release_pending(void)
+{
+	while (pending) {
+		struct weft__link *link = pending;
+		weft_future *f = owner_of(link);
+
+		pending = link->node.next ? list_entry(link->node.next, struct weft__link, node) : NULL;
+		link->node.next = NULL;
+		promise_remove(f);
+		submit_promised(f);
+	}
+}
+
+void weft__release(struct weft__link *links)
+{
+	struct weft__link *last = links;
+
+	if (!links)
+		return;
+	while (last->node.next)
+		last = list_entry(last->node.next, struct weft__link, node);
+	if (pending)
+		pending_last->node.next = &links->node;
+	else
+		pending = links;
+	pending_last = last;
+	if (releasing)
+		return;
+	releasing = true;
+	weft__release_pending();
+	releasing = false;
+}
+
+/* A stop drops what is promised to ex. */
+void weft__promised_drop(weft_executor *ex)
+{
+	struct list_node *mine = NULL;
+
+	weft__lock(&ex->lock);
+	for (struct list_node *n = ex->promised, *next; n; n = next) {
+		weft_future *f = list_entry(n, weft_future, live.promise);
+
+		next = list_after(ex->promised, n);
+		if (!weft__claim(f, PHASE_PROMISED, PHASE_CLAIMED))
+			continue; /* whoever has claimed it takes it out */
+		list_remove(&ex->promised, n);
+		list_append(&mine, n);
+	}
+	weft__unlock(&ex->lock);
+	for (struct list_node *n; (n = list_pop(&mine));) {
+		weft_future *f = list_entry(n, weft_future, live.promise);
+
+		weft__link_remove(f->live.cause, &f->live.on_cause);
+		weft__finish(f, -ECANCELED, NULL, NULL);
+	}
+}
+
+/* Puts a freshly accepted continuation into both lists, or releases it if its cause is done. */
+static void promise(weft_future *f, weft_future *cause)
+{
+	weft_executor *ex = f->ex;
+
+	f->live.on_cause.fire = fire;
+	weft__lock(&ex->lock);
+	list_append(&ex->promised, &f->live.promise);
+	weft__unlock(&ex->lock);
+	if (weft__link_add(cause, &f->live.on_cause, f)) {
+		promise_remove(f);
+		submit_promised(f);
+	} else if (weft__dropping(ex)) {
+		/* A stop may have swept the promises before ours could be claimed. */
+		weft__drop(f, -ECANCELED);
+	}
+}
+
+int weft_future_then(weft_future *f, weft_executor *ex, weft_task *next)
+{
+	struct weft_offer as = {.tasks = next, .n = 1, .opaque_ = {ex}};
+	int err = f && weft__phase(f) != PHASE_IDLE ? weft__check(ex, next) : -EINVAL;
+
+	if (!err && weft__phase(f) != PHASE_DONE && weft__forked(f->generation))
+		err = -ECHILD;
+	if (!err)
+		err = weft__load_enter(ex, 1);
+	if (err)
+		return err;
+	err = weft__accept(&as, 0, PHASE_CLAIMED);
+	if (err) {
+		weft__load_leave(ex, 1);
+		return err;
+	}
+	weft__future(next)->live.cause = weft_future_ref(f);
+	promise(weft__future(next), f);
+	return 0;
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * wait.c -- sleeping and waking. The only file that knows futex(2).
+ *
+ *   tag  word          from -> to               order                      carries
+ *   L1   lock.word     unlock -> lock           swap rel -> CAS/swap acq   all that the lock protects
+ *   P1   parker.word   unpark -> park           swap rel -> swap acq       what the unparker did before
+ *   E1   ec.waiters    prepare <-> notify       add seq_cst <-> fence +    nothing: of a sleeper's look at
+ *                                               load relaxed               the condition and a notifier's
+ *                                                                          look at waiters, one sees the
+ * other E2   ec.epoch      notify -> wait           add release -> load acq    the changed condition Q1
+ * waitq.n       enter <-> wake           as E1
+ *
+ * Progress: unpark, notify and wake never block but for the short lock of a waitq. ABA: a futex compares
+ * values, so a word that went round to the expected value lets the sleeper sleep; parkers and locks
+ * cannot (their last change leaves another value), event counts say so in wait.h. If a process dies here
+ * its private words die with it; shared words are handled where they live (lane.h).
+ */
+#include "wait.h"
+#include "clock.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+int weft__wait(atom_u32 *word, uint32_t expected, weft_time deadline, enum weft__scope scope)
+{
+	int op = FUTEX_WAIT_BITSET | (scope == WEFT__PRIVATE ? FUTEX_PRIVATE_FLAG : 0);
+	struct timespec until = weft__timespec(deadline);
+	struct timespec *limit = deadline == WEFT_FOREVER ? NULL : &until;
+	int saved = errno, err = 0;
+
+	if (syscall(SYS_futex, word, op, expected, limit, NULL, FUTEX_BITSET_MATCH_ANY) && errno == ETIMEDOUT)
+		err = -ETIMEDOUT;
+	errno = saved;
+	return err;
+}
+
+void weft__wake(atom_u32 *word, int n, enum weft__scope scope)
+{
+	int op = FUTEX_WAKE | (scope == WEFT__PRIVATE ? FUTEX_PRIVATE_FLAG : 0);
+	int saved = errno;
+
+	syscall(SYS_futex, word, op, n, NULL, NULL, 0);
+	errno = saved;
+}
+
+void weft__lock_acquire_slow(struct weft__lock *l)
+{
+	for (int i = 0; i < 100; i++) {
+		uint32_t free_word = 0;
+		/* L1 acquire: pairs with weft__unlock. */
+		if (atom_load(&l->word, relaxed) == 0 && atom_cas(&l->word, &free_word, 1, acquire, relaxed))
+			return;
+		atom_pause();
+	}
+	/* L1 acquire: pairs with weft__unlock. From here on the word says 2: somebody may sleep. */
+	while (atom_swap(&l->word, 2, acquire) != 0)
+		weft__wait(&l->word, 2, WEFT_FOREVER, WEFT__PRIVATE);
+}
+
+int weft__park(struct weft__parker *p, weft_time deadline)
+{
+	/* P1 acquire: pairs with the release in weft__unpark. */
+	while (!atom_swap(&p->word, 0, acquire)) {
+		if (weft__wait(&p->word, 0, deadline, WEFT__PRIVATE) == -ETIMEDOUT)
+			/* P1 acquire: the permit may have come with the deadline; it wins. */
+			return atom_swap(&p->word, 0, acquire) ? 0 : -ETIMEDOUT;
+	}
+	return 0;
+}
+
+void weft__unpark(struct weft__parker *p)
+{
+	/* P1 release: pairs with the acquire in weft__park. */
+	if (!atom_swap(&p->word, 1, release))
+		weft__wake(&p->word, 1, WEFT__PRIVATE);
+}
+
+uint32_t weft__ec_prepare(struct weft__eventcount *ec)
+{
+	/* E1 seq_cst: before the caller's look at the condition; pairs with the fence in notify. */
+	atom_add(&ec->waiters, 1, seq_cst);
+	/* E2 acquire: pairs with notify's add, so that a new epoch comes with the changed condition. */
+	return atom_load(&ec->epoch, acquire);
+}
+
+void weft__ec_cancel(struct weft__eventcount *ec)
+{
+	/* Relaxed: a notifier that still counts us makes one needless system call. */
+	atom_sub(&ec->waiters, 1, relaxed);
+}
+
+int weft__ec_wait(struct weft__eventcount *ec, uint32_t key, weft_time deadline)
+{
+	int err = 0;
+
+	/* E2 acquire: pairs with notify's add. */
+	while (!err && atom_load(&ec->epoch, acquire) == key)
+		err = weft__wait(&ec->epoch, key, deadline, WEFT__PRIVATE);
+	weft__ec_cancel(ec);
+	return err;
+}
+
+void weft__ec_notify(struct weft__eventcount *ec, int n)
+{
+	/* E1 seq_cst: after the caller's change of the condition; pairs with prepare's add. */
+	atom_fence(seq_cst);
+	if (!atom_load(&ec->waiters, relaxed))
+		return;
+	/* E2 release: pairs with the acquires in prepare and wait. */
+	atom_add(&ec->epoch, 1, release);
+	weft__wake(&ec->epoch, n, WEFT__PRIVATE);
+}
+
+void weft__waitq_enter(struct weft__waitq *q, struct weft__waiter *w)
+{
+	weft__lock(&q->lock);
+	list_append(&q->head, &w->node);
+	/* Q1 seq_cst: before the caller's look at the condition; pairs with the fence in wake. */
+	atom_add(&q->n, 1, seq_cst);
+	weft__unlock(&q->lock);
+}
+
+bool weft__waitq_leave(struct weft__waitq *q, struct weft__waiter *w)
+{
+	bool woken;
+
+	weft__lock(&q->lock);
+	woken = !list_linked(&w->node);
+	if (!woken) {
+		list_remove(&q->head, &w->node);
+		/* Relaxed: a waker that still counts us finds the list empty. */
+		atom_sub(&q->n, 1, relaxed);
+	}
+	weft__unlock(&q->lock);
+	return woken;
+}
+
+void weft__waitq_wake(struct weft__waitq *q, unsigned n)
+{
+	/* Q1 seq_cst: after the caller's change of the condition; pairs with enter's add. */
+	atom_fence(seq_cst);
+	if (!atom_load(&q->n, relaxed))
+		return;
+	weft__lock(&q->lock);
+	for (struct list_node *node; n > 0 && (node = list_pop(&q->head)); n--) {
+		/* Relaxed: only counts; the lock orders the list. */
+		atom_sub(&q->n, 1, relaxed);
+		/* Under the lock, because leave() takes it before the waiter's stack frame goes. */
+		weft__unpark(list_entry(node, struct weft__waiter, node)->parker);
+	}
+	weft__unlock(&q->lock);
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * open.c -- from a text to an executor. The one place that knows which kinds there are.
+ */
+#include "spec.h"
+#include <weft/process_pool.h>
+#include <weft/thread_pool.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int open_inline(weft_executor **ret, const struct weft__spec *spec)
+{
+	static const char *const keys[] = {NULL};
+	int err = spec->has_count ? -EINVAL : weft__spec_only(spec, keys);
+
+	if (!err)
+		*ret = weft_inline();
+	return err;
+}
+
+static int open_threads(weft_executor **ret, const struct weft__spec *spec)
+{
+	static const char *const keys[] = {"queue", "name", NULL};
+	struct weft_thread_pool_opts o = {.size = sizeof o, .threads = spec->count};
+	int err = weft__spec_only(spec, keys);
+
+	if (!err)
+		err = weft__spec_u32(spec, "queue", 1, 1u << 30, &o.queue);
+	o.name = weft__spec_find(spec, "name");
+	return err ? err : weft_thread_pool_new(ret, &o);
+}
+
+static int parse_start(const struct weft__spec *spec, enum weft_start *ret)
+{
+	const char *how = weft__spec_find(spec, "start");
+
+	if (!how || !strcmp(how, "nursery"))
+		*ret = WEFT_START_NURSERY;
+	else if (!strcmp(how, "fork"))
+		*ret = WEFT_START_FORK;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+static int open_processes(weft_executor **ret, const struct weft__spec *spec)
+{
+	static const char *const keys[] = {"queue", "name", "start", "max_tasks", "slot", NULL};
+	struct weft_process_pool_opts o = {.size = sizeof o, .workers = spec->count};
+	int err = weft__spec_only(spec, keys);
+
+	if (!err)
+		err = parse_start(spec, &o.start);
+	if (!err)
+		err = weft__spec_u32(spec, "queue", 1, 1u << 30, &o.queue);
+	if (!err)
+		err = weft__spec_u32(spec, "max_tasks", 1, UINT32_MAX, &o.max_tasks);
+	if (!err)
+		err = weft__spec_u32(spec, "slot", 64, 1u << 28, &o.slot_size);
+	o.name = weft__spec_find(spec, "name");
+	return err ? err : weft_process_pool_new(ret, &o);
+}
+
+static int not_built(weft_executor **ret, const struct weft__spec *spec)
+{
+	(void)ret;
+	(void)spec;
+	return -ENOSYS;
+}
+
+static const struct {
+	const char *kind;
+	int (*open)(weft_executor **ret, const struct weft__spec *spec);
+} kinds[] = {
+	{"inline", open_inline}, {"threads", open_threads}, {"processes", open_processes},
+	{"uring", not_built},    {"mpi", not_built},
+};
+
+static const char *from_environment(void)
+{
+	const char *text = getenv("WEFT_EXECUTOR");
+
+	return text && *text ? text : "threads";
+}
+
+int weft_executor_open(weft_executor **ret, const char *text)
+{
+	struct weft__spec spec;
+	int err;
+
+	if (!ret)
+		return -EINVAL;
+	if (!text)
+		text = from_environment();
+	err = weft__spec_parse(&spec, text);
+	if (err)
+		return err;
+	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+		if (!strcmp(spec.kind, kinds[i].kind))
+			return kinds[i].open(ret, &spec);
+	return -EINVAL;
+}
