@@ -27,17 +27,18 @@ struct load {
 static int is_prime(weft_call *call, const void *in, void *out)
 {
 	uint64_t n = *(const uint64_t *)in, root = 0;
-	bool *prime = out;
+	bool prime =
+		n > 1; /* not in *out all the while: its neighbours in the cache line are other threads' */
 
 	for (uint64_t bit = UINT64_C(1) << 31; bit > 0; bit >>= 1)
 		if ((root | bit) * (root | bit) <= n)
 			root |= bit;
-	*prime = n > 1;
-	for (uint64_t i = 2; i <= root && *prime; i++) {
-		*prime = n % i != 0;
+	for (uint64_t i = 2; i <= root && prime; i++) {
+		prime = n % i != 0;
 		if (i % 65536 == 0 && weft_call_cancelled(call))
 			return -ECANCELED;
 	}
+	*(bool *)out = prime;
 	return 0;
 }
 

@@ -19,6 +19,8 @@ static void run(benchmark::State &state, const struct bench &b)
 	auto batch = static_cast<benchmark::IterationCount>(b.batch);
 
 	running = &state;
+	if (err >= 0)
+		err = b.run(b.ctx, 1); // not measured: a pool may still be starting its workers
 	if (err < 0)
 		state.SkipWithError(strerror(-err));
 	while (err >= 0 && state.KeepRunningBatch(batch))

@@ -76,7 +76,7 @@ struct weft__live {
 	weft_future *cause;
 	struct list_node member;   /* in the group's list, under its lock */
 	struct weft__batch *batch; /* or NULL */
-	uint32_t place[2];         /* the executor's own */
+	uint32_t place[2], runs;   /* the executor's own */
 };
 
 /* ... and what is there afterwards. */

@@ -280,7 +280,8 @@ static void block_signals(sigset_t *ret)
 
 /* ---- 5. Which executors, and what for ----------------------------------------------------------- */
 
-static int open_executor(const char *spec)
+/* source says where spec comes from. */
+static int open_executor(const char *source, const char *spec)
 {
 	int err = weft_executor_open(&pools.ex[pools.n], spec);
 
@@ -290,31 +291,31 @@ static int open_executor(const char *spec)
 		return 0;
 	case -EINVAL:
 	case -ENOSYS:
-		return fail(2, "--executor '%.40s': no such executor; see primes --help", spec);
+		return fail(2, "%s '%.40s': no such executor; see primes --help", source, spec);
 	case -ERANGE:
-		return fail(2, "--executor '%.40s': a number is out of range", spec);
+		return fail(2, "%s '%.40s': a number is out of range", source, spec);
 	default:
-		return fail(1, "--executor '%.40s': %s", spec, weft_strerror(err));
+		return fail(1, "%s '%.40s': %s", source, spec, weft_strerror(err));
 	}
 }
 
 /* --workers goes behind the kind: "threads,queue=9" becomes "threads:4,queue=9". */
 static int open_chosen(const struct args *a)
 {
-	const char *env = getenv("WEFT_EXECUTOR");
+	const char *env = getenv("WEFT_EXECUTOR"), *source = a->executor ? "--executor" : "WEFT_EXECUTOR";
 	const char *spec = a->executor ? a->executor : env && *env ? env : "threads";
 	int kind = (int)strcspn(spec, ":,");
 	bool is_inline = strncmp(spec, "inline", 6) == 0;
 	char counted[256];
 
 	if (a->workers == 0 || (is_inline && a->workers == 1))
-		return open_executor(spec);
+		return open_executor(source, spec);
 	if (is_inline)
 		return fail(2, "--workers '%" PRIu64 "': inline has one", a->workers);
 	if (spec[kind] == ':')
 		return fail(2, "--workers '%" PRIu64 "': '%.40s' has a number already", a->workers, spec);
 	snprintf(counted, sizeof counted, "%.*s:%" PRIu64 "%s", kind, spec, a->workers, spec + kind);
-	return open_executor(counted);
+	return open_executor(source, counted);
 }
 
 /* Unless a number was asked for, two workers are among them: that figure compares across machines. */
@@ -322,7 +323,7 @@ static int open_all(const struct args *a)
 {
 	uint64_t most = a->workers ? a->workers : weft_cpu_count();
 	uint64_t least = a->workers || most < 2 ? most : 2;
-	int status = open_executor("inline");
+	int status = open_executor("--compare", "inline");
 
 	for (int i = 0; i < 4 && !status; i++) {
 		char spec[32];
@@ -330,7 +331,7 @@ static int open_all(const struct args *a)
 			continue;
 		snprintf(spec, sizeof spec, "%s:%" PRIu64, i < 2 ? "threads" : "processes",
 			 i % 2 ? most : least);
-		status = open_executor(spec);
+		status = open_executor("--compare", spec);
 	}
 	return status;
 }
@@ -427,10 +428,10 @@ static int run(const struct args *a)
 	status = a->compare ? open_all(a) : open_chosen(a);
 	if (!status)
 		status = plan(&w);
+	bar_start(w.n * a->repeat * pools.n, a->quiet);
 	if (!status && (err = pthread_create(&watcher, NULL, watch, &signals)) != 0)
 		status = fail(1, "%s", strerror(err));
 	if (!status) {
-		bar_start(w.n * a->repeat * pools.n, a->quiet);
 		status = a->compare ? compare(&w, a->repeat) : print_answers(&w, a->repeat);
 		pthread_cancel(watcher); /* in its sigwait(); beyond that it ends the program, and we wait */
 		pthread_join(watcher, NULL);

@@ -202,7 +202,7 @@ bad_executors() {
 	for spec in threads:0 threads:1025 processes:100000; do
 		refused "--executor '$spec': a number is out of range" --executor "$spec"
 	done
-	WEFT_EXECUTOR=bogus refused "--executor 'bogus': no such executor; see primes --help" 97
+	WEFT_EXECUTOR=bogus refused "WEFT_EXECUTOR 'bogus': no such executor; see primes --help" 97
 }
 
 help() {

@@ -6,6 +6,7 @@
 #   layers           an #include points downwards: core < ipc < executors; one executor knows no other;
 #                    examples, bench, tests/contract and tests/crash know the public headers only
 #   atomics          stdatomic.h in core/atomic.h only; nowhere else atomic builtins, or volatile in its stead
+#                    the only fence is atom_fence(seq_cst)
 #   file-length      no source of more than 500 lines
 #   function-length  no function of more than 80 lines, from its brace to its brace
 #   docs             each public function has a docstring with @owns @from @waits @orders, directly above it
@@ -93,10 +94,10 @@ function has(folder, name) {
 # One executor is several files. Which it is, the first part of the name says.
 function family(name) {
 	sub(/\.[a-z]+$/, "", name)
-	if (name ~ /^(process_pool|lane|nursery|worker)/)
-		return "process_pool"
-	if (name ~ /^thread_pool/)
-		return "thread_pool"
+	if (name ~ /^(process|lane|nursery|worker)/)
+		return "processes"
+	if (name ~ /^thread/)
+		return "threads"
 	sub(/_.*/, "", name)
 	return name
 }
@@ -153,6 +154,8 @@ FILENAME == "core/atomic.h" { next }
 	if (FILENAME ~ /^tests\//)
 		next
 	gsub(/volatile sig_atomic_t/, "", line)
+	if (line ~ /atom_fence\(/ && line !~ /atom_fence\(seq_cst\)/)
+		print FILENAME ":" FNR ": TSan cannot see acquire and release fences; order the access itself"
 	if (line ~ /(^|[^A-Za-z0-9_])(__atomic_|__sync_|_Atomic([^A-Za-z0-9_]|$))/)
 		print FILENAME ":" FNR ": atomics are made in core/atomic.h only"
 	if (line ~ /(^|[^A-Za-z0-9_])(__)?volatile(__)?([^A-Za-z0-9_]|$)/)

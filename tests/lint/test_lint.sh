@@ -43,6 +43,7 @@ END
 #include <weft/base.h>
 
 /* not volatile, and no __atomic_add */
+#define full() atom_fence(seq_cst)
 static const char *said = "volatile // \"__sync_x";
 END
 	write executors/lane.h </dev/null
@@ -116,7 +117,7 @@ for rule in layers atomics file-length function-length docs names spdx marks for
 	expect pass "$rule"
 done
 
-bad layers core/base.c core/base.c:8 <<'END'
+bad layers core/base.c core/base.c:9 <<'END'
 #include "lane.h"
 END
 bad layers core/base.c <<'END'
@@ -150,12 +151,15 @@ END
 bad atomics tests/unit/test_base.c <<'END'
 #include <stdatomic.h>
 END
-bad atomics core/base.c core/base.c:9 <<'END'
+bad atomics core/base.c core/base.c:10 <<'END'
 /* a comment
  */ int x = __atomic_load_n(&y, 0);
 END
 bad atomics executors/worker.c <<'END'
 int x = 1 + __sync_fetch_and_add(&y, 1);
+END
+bad atomics core/base.c <<'END'
+	atom_fence(release);
 END
 bad atomics executors/worker.c <<'END'
 static _Atomic int x;
@@ -210,7 +214,7 @@ echo 'true' >"$dir/tree/docs/bare.sh"
 expect fail spdx docs/bare.sh
 
 for mark in TODO FIXME XXX; do
-	bad marks core/base.c core/base.c:8 <<END
+	bad marks core/base.c core/base.c:9 <<END
 /* $mark: later */
 END
 done

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * lane.c -- the pool's side of a lane: see lane.h for the protocol and its table.
+ */
+#include "lane.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8U /* Linux 6.3 */
+#endif
+
+/* A memfd that can neither grow nor shrink, so that no access to the mapping can fault. */
+static int sealed_memfd(size_t size)
+{
+	int fd = memfd_create("weft-lane", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+	int err = 0;
+
+	if (fd < 0 && errno == EINVAL) /* an older kernel */
+		fd = memfd_create("weft-lane", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd < 0)
+		return -errno;
+	if (ftruncate(fd, (off_t)size) || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
+		err = -errno;
+	if (!err)
+		return fd;
+	close(fd);
+	return err;
+}
+
+int lane_create(struct lane **ret, size_t slot_size, uint32_t max_tasks)
+{
+	size_t size = lane_size(slot_size);
+	int fd = sealed_memfd(size);
+	struct lane *lane;
+
+	if (fd < 0)
+		return fd;
+	lane = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (lane == MAP_FAILED) {
+		close(fd);
+		return -ENOMEM;
+	}
+	lane->slot_size = (uint32_t)slot_size;
+	lane->max_tasks = max_tasks;
+	*ret = lane;
+	return fd;
+}
+
+void lane_publish(struct lane *lane, unsigned i)
+{
+	/* S1 release: pairs with the worker's CAS; the request goes with it. */
+	atom_store(&lane->slot[i].state, SLOT_QUEUED, release);
+	/* B1 seq_cst: pairs with the fence in worker.c. */
+	atom_fence(seq_cst);
+	if (atom_load(&lane->asleep, relaxed) && atom_swap(&lane->asleep, 0, relaxed))
+		weft__wake(&lane->slot[i].state, 1, WEFT__SHARED);
+}
+
+void lane_end(struct lane *lane, unsigned next)
+{
+	atom_store(&lane->ending, 1, relaxed);
+	/* B1 seq_cst: as in lane_publish. */
+	atom_fence(seq_cst);
+	weft__wake(&lane->slot[next].state, 1, WEFT__SHARED);
+}
+
+bool lane_take_back(struct lane_slot *slot)
+{
+	uint32_t queued = SLOT_QUEUED;
+
+	/* S3 relaxed: only who gets it; the pool knows the task from its own memory. */
+	return atom_cas(&slot->state, &queued, SLOT_SKIP, relaxed, relaxed);
+}
+
+bool lane_listen(struct lane *lane)
+{
+	bool was = atom_load(&lane->listening, relaxed);
+
+	atom_store(&lane->listening, 1, relaxed);
+	/* B2 seq_cst: before the pool's last look at the slots; pairs with the fence in worker.c. */
+	atom_fence(seq_cst);
+	return !was;
+}

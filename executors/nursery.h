@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * nursery.h -- the process that workers are forked from, and how a pool talks to it.
+ *
+ * A pool never forks itself: the caller may have threads and gigabytes. It starts one small process, the
+ * nursery, which has one thread and nothing else, and asks it for workers over a socket (SOCK_SEQPACKET,
+ * so messages keep their bounds; descriptors travel with them).
+ *
+ *   pool -> nursery    HELLO [bell, pidfd of the caller]   once
+ *                      SPAWN lane epoch [memfd]            fork a worker on this lane
+ *                      QUIT                                kill what is left and leave
+ *   nursery -> pool    READY [pidfd of the nursery]
+ *                      SPAWNED lane epoch pid [pidfd]
+ *                      FAILED lane epoch error             no worker could be forked
+ *                      DIED lane epoch pid, status, usage  a worker has ended; the last word on it
+ *
+ * The nursery watches its workers' pidfds, and the caller's: when the caller ends it leaves, and by their
+ * parent-death signal so do the workers. It is nobody's child that the caller could wait for by accident:
+ * it is started by an intermediate that has gone.
+ */
+#ifndef WEFT_EXECUTORS_NURSERY_H
+#define WEFT_EXECUTORS_NURSERY_H
+
+#include <stdint.h>
+#include <sys/types.h>
+#include <weft/process_pool.h>
+
+enum nursery_kind {
+	NURSERY_HELLO = 1,
+	NURSERY_SPAWN,
+	NURSERY_QUIT,
+	NURSERY_READY,
+	NURSERY_SPAWNED,
+	NURSERY_FAILED,
+	NURSERY_DIED
+};
+
+struct nursery_msg {
+	uint32_t kind;
+	uint32_t lane;
+	uint64_t epoch;
+	uint64_t slot_size;                     /* SPAWN: bytes */
+	int32_t pid;                            /* SPAWNED, DIED */
+	int32_t error;                          /* FAILED: negative errno */
+	int32_t signal, code, core;             /* DIED */
+	int64_t utime_us, stime_us, maxrss_kib; /* DIED */
+};
+
+enum { NURSERY_FDS = 2 };
+
+/* nursery_wire.c: one message with up to NURSERY_FDS descriptors. */
+int nursery_send(int sock, const struct nursery_msg *m, const int fds[], size_t n);
+/* 1: a message; 0: the other side has gone; -EAGAIN; or another error. fds not received are -1. */
+int nursery_recv(int sock, struct nursery_msg *ret, int ret_fds[NURSERY_FDS], int flags);
+
+/* nursery_start.c: starts a nursery; returns the pool's end of its socket. A fork closes its copy of bell. */
+int nursery_start(enum weft_start how, int bell);
+
+/* nursery.c: the nursery itself. */
+_Noreturn void nursery_main(int sock);
+
+#endif

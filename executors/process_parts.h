@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * process_parts.h -- the pool's side of the executor "processes", in three files:
+ *
+ *   process_pool.c   what the library asks: submit, cancel, stop, statistics; making and freeing
+ *   process_lanes.c  which task is in which slot of which lane: filling, emptying, taking back, burying
+ *   process_watch.c  the one thread of a pool: hears of finished tasks and dead workers, keeps deadlines
+ *
+ * A task accepted by the pool waits in the queue until a lane has a free slot; from then on it counts as
+ * RUNNING for the library, though it may not have begun: until it has, it can be taken back, to be
+ * dropped, or to be given to a worker that has nothing to do.
+ */
+#ifndef WEFT_EXECUTORS_PROCESS_PARTS_H
+#define WEFT_EXECUTORS_PROCESS_PARTS_H
+
+#include "lane.h"
+#include "nursery.h"
+#include "taskq.h"
+
+#include <pthread.h>
+
+enum lane_life {
+	LANE_DOWN,     /* no worker: one is to be asked for at retry_at */
+	LANE_STARTING, /* asked for; the lane takes tasks already */
+	LANE_UP
+};
+
+/* The pool's private record of a lane. Slots head..tail are in use; task[] is NULL where it was taken back.
+ */
+struct lane_end {
+	struct lane *shared;
+	enum lane_life life;
+	uint64_t epoch; /* one more for each worker: messages about an earlier one are void */
+	pid_t pid;
+	int pidfd; /* -1: none */
+	uint32_t head, tail;
+	unsigned tasks; /* in it */
+	uint32_t given; /* since the worker started, for max_tasks */
+	weft_task *task[LANE_SLOTS];
+	weft_time born, retry_at;
+	unsigned failures; /* in a row, of workers that did nothing */
+	bool killed;       /* by us: its death is no surprise */
+	bool overdue;      /* killed for the deadline of what it ran */
+	bool garbage;      /* killed for what it wrote */
+	bool useful;       /* has done a task */
+	bool interrupted;  /* died with a task begun */
+};
+
+struct process_pool {
+	weft_executor *ex;
+	struct weft_process_pool_opts opts;
+	struct weft__lock lock; /* of all below that changes */
+	struct weft__taskq q;
+	struct lane_end *lane;
+	unsigned n; /* lanes */
+	unsigned deaths;
+	bool dropping, killing, ending;
+	int broken;         /* negative errno: no worker can be started */
+	weft_time leave_by; /* when ending: who is still there then is killed */
+	weft_time wake_at;  /* when the watcher will look at deadlines next */
+	int bell;           /* eventfd: by workers and submitters, for the watcher */
+	int sock;           /* to the nursery; -1: gone */
+	int nursery;        /* its pidfd */
+	pthread_t watcher;
+};
+
+/* A task that has left its lane, to be finished without the lock. */
+struct departed {
+	weft_task *task;
+	int status;
+	bool died;
+	char text[WEFT_ERROR_TEXT_MAX + 1];
+	struct weft__death death;
+};
+
+/* process_lanes.c; all under the lock. */
+void lanes_fill(struct process_pool *p);
+bool lanes_harvest(struct process_pool *p, struct departed *ret); /* one; false: none */
+bool lanes_overdue(struct process_pool *p, struct departed *ret); /* one that need not begun; kills others */
+weft_time lanes_next_deadline(const struct process_pool *p);
+void lanes_rebalance(struct process_pool *p);
+bool lanes_listen(struct process_pool *p);                /* true: something has happened meanwhile */
+struct list_node *lanes_withdraw(struct process_pool *p); /* all that has not begun, claimed */
+void lanes_kill_all(struct process_pool *p);
+void lane_kill(struct lane_end *e);
+enum weft_cancel lane_interrupt(struct lane_end *e, uint32_t at, weft_task *t);
+void lane_failed(struct process_pool *p, struct lane_end *e, int err); /* no worker could be had for it */
+unsigned lanes_running(const struct process_pool *p);
+
+/* The worker of e is dead: lane_close; lanes_harvest until it finds none; then lane_lose, which puts back
+ * into the queue what had not begun, as long as it returns a task that had; then lane_bury. */
+void lane_close(struct lane_end *e);
+bool lane_lose(struct process_pool *p, struct lane_end *e, const struct weft__death *d, struct departed *ret);
+void lane_bury(struct process_pool *p, struct lane_end *e, const struct weft__death *d);
+
+/* Gives lane i a fresh memory and asks the nursery for a worker. */
+void lane_start(struct process_pool *p, unsigned i);
+
+/* process_watch.c */
+void *process_watch(void *pool);
+void process_wake_watcher(const struct process_pool *p);
+int process_greet_nursery(struct process_pool *p);
+
+#endif

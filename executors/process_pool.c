@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * process_pool.c -- the executor "processes", as the library sees it. process_parts.h says what lies in
+ * which file, lane.h how pool and worker talk, nursery.h where workers come from.
+ */
+#include "process_parts.h"
+#include "spec.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define QUEUE_DEFAULT 65536
+#define QUEUE_MAX     (1u << 30)
+#define SLOT_DEFAULT  65536
+#define SLOT_MIN      64
+#define SLOT_MAX      (1u << 28)
+
+/* How long workers that were told to leave may take before they are killed. */
+#define LEAVE_PATIENCE WEFT_SECONDS(1)
+
+static int pool_submit(void *self, struct weft_offer *offer)
+{
+	struct process_pool *p = self;
+	struct weft__token token;
+	size_t i = 0;
+	int err = 0;
+
+	weft__lock(&p->lock);
+	while (!err && i < offer->n && i < INT32_MAX) {
+		if (p->dropping)
+			err = -ESHUTDOWN;
+		else if (p->broken)
+			err = p->broken;
+		else if (p->q.n >= p->opts.queue && !offer->force)
+			err = -EAGAIN;
+		else
+			err = weft__token_make(offer->tasks[i].fn, &token);
+		if (!err)
+			err = weft_impl_accept(offer, i);
+		if (!err)
+			weft__taskq_push(&p->q, &offer->tasks[i++]);
+	}
+	if (i)
+		lanes_fill(p);
+	weft__unlock(&p->lock);
+	return i ? (int)i : err;
+}
+
+static void pool_remove(void *self, weft_task *t)
+{
+	struct process_pool *p = self;
+
+	weft__lock(&p->lock);
+	weft__taskq_remove(&p->q, t);
+	weft__unlock(&p->lock);
+}
+
+static enum weft_cancel pool_interrupt(void *self, weft_task *t)
+{
+	struct process_pool *p = self;
+	weft_future *f = weft__future(t);
+	enum weft_cancel answer;
+
+	weft__lock(&p->lock);
+	answer = lane_interrupt(&p->lane[f->live.place[0]], f->live.place[1], t);
+	weft__unlock(&p->lock);
+	return answer;
+}
+
+static void pool_stop(void *self, enum weft_stop how)
+{
+	struct process_pool *p = self;
+	struct list_node *queued, *withdrawn;
+
+	if (how == WEFT_STOP_DRAIN)
+		return;
+	weft__lock(&p->lock);
+	p->dropping = true;
+	queued = weft__taskq_drop(&p->q);
+	withdrawn = lanes_withdraw(p);
+	if (how == WEFT_STOP_KILL) {
+		p->killing = true;
+		lanes_kill_all(p);
+	}
+	weft__unlock(&p->lock);
+	weft__taskq_finish_dropped(queued);
+	weft__taskq_finish_dropped(withdrawn);
+}
+
+static void tell_to_leave(struct process_pool *p)
+{
+	weft__lock(&p->lock);
+	p->ending = true;
+	for (unsigned i = 0; i < p->n; i++) {
+		struct lane_end *e = &p->lane[i];
+
+		e->killed |= e->life != LANE_DOWN; /* asked for: no surprise */
+		if (e->shared)
+			lane_end(e->shared, e->head % LANE_SLOTS);
+	}
+	p->leave_by = weft_after(LEAVE_PATIENCE);
+	weft__unlock(&p->lock);
+	process_wake_watcher(p);
+}
+
+static void pool_join(void *self)
+{
+	struct process_pool *p = self;
+	struct nursery_msg quit = {.kind = NURSERY_QUIT};
+	struct pollfd end = {.fd = p->nursery, .events = POLLIN};
+
+	tell_to_leave(p);
+	pthread_join(p->watcher, NULL);
+	if (p->sock < 0)
+		return;
+	nursery_send(p->sock, &quit, NULL, 0);
+	end.fd = p->nursery;
+	while (poll(&end, 1, -1) < 0 && errno == EINTR) {}
+}
+
+static void pool_free(void *self, bool forked)
+{
+	struct process_pool *p = self;
+
+	(void)forked; /* a fork has copies of the same descriptors and mappings */
+	for (unsigned i = 0; i < p->n; i++) {
+		if (p->lane[i].shared)
+			munmap(p->lane[i].shared, lane_size(p->opts.slot_size));
+		if (p->lane[i].pidfd >= 0)
+			close(p->lane[i].pidfd);
+	}
+	if (p->sock >= 0)
+		close(p->sock);
+	if (p->nursery >= 0)
+		close(p->nursery);
+	if (p->bell >= 0)
+		close(p->bell);
+	free(p->lane);
+	free(p);
+}
+
+static void pool_stats(void *self, struct weft_stats *ret)
+{
+	struct process_pool *p = self;
+	unsigned in_lanes = 0;
+
+	weft__lock(&p->lock);
+	for (unsigned i = 0; i < p->n; i++) {
+		in_lanes += p->lane[i].tasks;
+		ret->workers += p->lane[i].life != LANE_DOWN;
+	}
+	ret->running = lanes_running(p);
+	ret->queued = p->q.n + in_lanes - ret->running;
+	ret->deaths = p->deaths;
+	weft__unlock(&p->lock);
+}
+
+static const struct weft_executor_ops pool_ops = {
+	.size = sizeof pool_ops,
+	.caps = WEFT_CAP_KILL,
+	.submit = pool_submit,
+	.remove = pool_remove,
+	.interrupt = pool_interrupt,
+	.stop = pool_stop,
+	.join = pool_join,
+	.free = pool_free,
+	.stats = pool_stats,
+};
+
+static int check_opts(struct weft_process_pool_opts *o)
+{
+	if (!o->workers)
+		o->workers = weft_cpu_count();
+	if (!o->queue)
+		o->queue = QUEUE_DEFAULT;
+	if (!o->slot_size)
+		o->slot_size = SLOT_DEFAULT;
+	if (o->start != WEFT_START_NURSERY && o->start != WEFT_START_FORK)
+		return -EINVAL;
+	if (o->workers > WEFT_WORKERS_MAX || o->queue > QUEUE_MAX)
+		return -ERANGE;
+	return o->slot_size < SLOT_MIN || o->slot_size > SLOT_MAX ? -ERANGE : 0;
+}
+
+static struct process_pool *allocate(const struct weft_process_pool_opts *o)
+{
+	struct process_pool *p = calloc(1, sizeof *p);
+
+	if (!p)
+		return NULL;
+	p->opts = *o;
+	p->n = o->workers;
+	p->bell = p->sock = p->nursery = -1;
+	p->wake_at = WEFT_FOREVER;
+	p->lane = calloc(p->n, sizeof *p->lane);
+	if (!p->lane) {
+		free(p);
+		return NULL;
+	}
+	for (unsigned i = 0; i < p->n; i++)
+		p->lane[i].pidfd = -1;
+	return p;
+}
+
+/* Bell, nursery, workers. */
+static int furnish(struct process_pool *p)
+{
+	int err;
+
+	p->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (p->bell < 0)
+		return -errno;
+	p->sock = nursery_start(p->opts.start, p->bell);
+	if (p->sock < 0)
+		return p->sock;
+	err = process_greet_nursery(p);
+	for (unsigned i = 0; i < p->n && !err; i++)
+		lane_start(p, i);
+	return err;
+}
+
+static int start_watcher(struct process_pool *p)
+{
+	sigset_t all, old;
+	int err;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	err = -pthread_create(&p->watcher, NULL, process_watch, p);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return err;
+}
+
+int weft_process_pool_new(weft_executor **ret, const struct weft_process_pool_opts *opts)
+{
+	struct weft_process_pool_opts o;
+	struct weft_executor_ops ops = pool_ops;
+	struct process_pool *p;
+	char name[64];
+	int err = ret ? weft__opts_copy(&o, sizeof o, opts) : -EINVAL;
+
+	if (!err)
+		err = check_opts(&o);
+	if (err)
+		return err;
+	p = allocate(&o);
+	if (!p)
+		return -ENOMEM;
+	ops.workers = p->n;
+	ops.slot_size = lane_rounded(o.slot_size);
+	snprintf(name, sizeof name, "processes:%u", p->n);
+	err = furnish(p);
+	if (!err)
+		err = weft_executor_new(&p->ex, o.name ? o.name : name, &ops, p);
+	if (!err)
+		err = start_watcher(p);
+	if (err) {
+		free(p->ex);
+		pool_free(p, false);
+		return err;
+	}
+	*ret = p->ex;
+	return 0;
+}

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * process_watch.c -- the one thread of a pool of processes. It finishes what workers have done, hears from
+ * the nursery of workers that came and went, keeps deadlines, and asks for replacements.
+ *
+ * It sleeps in poll, on the bell (an eventfd that workers and submitters write) and on the nursery's
+ * socket. Before it sleeps it asks the workers to ring, and then looks once more (lane.h, B2).
+ */
+#include "process_parts.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define GREETING_PATIENCE WEFT_SECONDS(20)
+
+void process_wake_watcher(const struct process_pool *p)
+{
+	uint64_t one = 1;
+	ssize_t n = write(p->bell, &one, sizeof one);
+
+	(void)n; /* full means that it is readable */
+}
+
+static void finish(const struct departed *d)
+{
+	weft__finish(weft__future(d->task), d->status, d->text, d->died ? &d->death : NULL);
+}
+
+static void finish_harvest(struct process_pool *p)
+{
+	struct departed d;
+	bool found;
+
+	do {
+		weft__lock(&p->lock);
+		found = lanes_harvest(p, &d);
+		lanes_fill(p);
+		weft__unlock(&p->lock);
+		if (found)
+			finish(&d);
+	} while (found);
+}
+
+/* What went back into the queue of a pool that drops everything is dropped. */
+static void drop_queue(struct process_pool *p, int status)
+{
+	struct list_node *dropped;
+
+	weft__lock(&p->lock);
+	dropped = weft__taskq_drop(&p->q);
+	weft__unlock(&p->lock);
+	if (status == -ECANCELED) {
+		weft__taskq_finish_dropped(dropped);
+		return;
+	}
+	for (struct list_node *n; (n = list_pop(&dropped));)
+		weft__finish(list_entry(n, weft_future, live.queue), status, "no worker could be started",
+			     NULL);
+}
+
+static void bury(struct process_pool *p, struct lane_end *e, const struct weft__death *death)
+{
+	struct departed d;
+	bool found;
+
+	weft__lock(&p->lock);
+	lane_close(e);
+	weft__unlock(&p->lock);
+	finish_harvest(p);
+	do {
+		weft__lock(&p->lock);
+		found = lane_lose(p, e, death, &d);
+		weft__unlock(&p->lock);
+		if (found)
+			finish(&d);
+	} while (found);
+	weft__lock(&p->lock);
+	lane_bury(p, e, death);
+	weft__unlock(&p->lock);
+}
+
+static void hear_spawned(struct process_pool *p, struct lane_end *e, const struct nursery_msg *m, int pidfd)
+{
+	weft__lock(&p->lock);
+	p->broken = 0;
+	e->life = LANE_UP;
+	e->pid = m->pid;
+	e->pidfd = pidfd;
+	if (e->killed) /* before we knew whom to kill */
+		lane_kill(e);
+	weft__unlock(&p->lock);
+}
+
+static void hear(struct process_pool *p, const struct nursery_msg *m, int fds[NURSERY_FDS])
+{
+	struct lane_end *e = m->lane < p->n ? &p->lane[m->lane] : NULL;
+	bool current = e && e->shared && e->epoch == m->epoch;
+	struct weft__death death = {.pid = m->pid,
+				    .signal = m->signal,
+				    .code = m->code,
+				    .core = m->core,
+				    .utime_us = m->utime_us,
+				    .stime_us = m->stime_us,
+				    .maxrss_kib = m->maxrss_kib};
+
+	if (current && m->kind == NURSERY_SPAWNED) {
+		hear_spawned(p, e, m, fds[0]);
+		fds[0] = -1;
+	} else if (current && m->kind == NURSERY_DIED) {
+		bury(p, e, &death);
+	} else if (current && m->kind == NURSERY_FAILED) {
+		bury(p, e, &death);
+		weft__lock(&p->lock);
+		lane_failed(p, e, m->error);
+		weft__unlock(&p->lock);
+	}
+	for (int i = 0; i < NURSERY_FDS; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
+/* The nursery has died, and by their parent-death signal its workers: wait for each, then start anew. */
+static void lose_nursery(struct process_pool *p)
+{
+	close(p->sock);
+	close(p->nursery);
+	p->sock = p->nursery = -1;
+	for (unsigned i = 0; i < p->n; i++) {
+		struct lane_end *e = &p->lane[i];
+		struct pollfd end = {.fd = e->pidfd, .events = POLLIN};
+		struct weft__death death = {.pid = e->pid, .signal = SIGKILL};
+
+		if (!e->shared)
+			continue;
+		if (e->pidfd >= 0)
+			while (poll(&end, 1, -1) < 0 && errno == EINTR) {}
+		bury(p, e, &death);
+	}
+}
+
+static void hear_all(struct process_pool *p)
+{
+	struct nursery_msg m;
+	int fds[NURSERY_FDS], r;
+
+	if (p->sock < 0)
+		return;
+	while ((r = nursery_recv(p->sock, &m, fds, MSG_DONTWAIT)) > 0)
+		hear(p, &m, fds);
+	if (r != -EAGAIN)
+		lose_nursery(p);
+}
+
+static void keep_deadlines(struct process_pool *p)
+{
+	struct departed d;
+	bool found;
+
+	do {
+		weft__lock(&p->lock);
+		found = lanes_overdue(p, &d);
+		weft__unlock(&p->lock);
+		if (found)
+			finish(&d);
+	} while (found);
+}
+
+int process_greet_nursery(struct process_pool *p)
+{
+	struct nursery_msg m = {.kind = NURSERY_HELLO};
+	int self = (int)syscall(SYS_pidfd_open, getpid(), 0), fds[NURSERY_FDS], err;
+	struct pollfd ready = {.fd = p->sock, .events = POLLIN};
+
+	if (self < 0)
+		return -errno;
+	err = nursery_send(p->sock, &m, (int[]){p->bell, self}, 2);
+	close(self);
+	if (err)
+		return err;
+	while ((err = poll(&ready, 1, (int)(GREETING_PATIENCE / WEFT_MS(1)))) < 0 && errno == EINTR) {}
+	err = err > 0 ? nursery_recv(p->sock, &m, fds, 0) : 0;
+	if (err <= 0 || m.kind != NURSERY_READY || fds[0] < 0)
+		return -ENOEXEC;
+	p->nursery = fds[0];
+	return 0;
+}
+
+/* A new nursery, where the last one has died. */
+static int revive(struct process_pool *p)
+{
+	int err;
+
+	if (p->sock >= 0)
+		return 0;
+	p->sock = nursery_start(p->opts.start, p->bell);
+	if (p->sock < 0)
+		return p->sock;
+	err = process_greet_nursery(p);
+	if (err) {
+		close(p->sock);
+		p->sock = -1;
+	}
+	return err;
+}
+
+static void replace_worker(struct process_pool *p, unsigned i)
+{
+	int err = revive(p);
+
+	weft__lock(&p->lock);
+	if (err)
+		lane_failed(p, &p->lane[i], err);
+	else
+		lane_start(p, i);
+	lanes_fill(p);
+	weft__unlock(&p->lock);
+}
+
+static void replace_workers(struct process_pool *p)
+{
+	weft_time now = weft_now();
+	bool closing, dropping;
+	int broken;
+
+	weft__lock(&p->lock);
+	closing = p->killing || p->ending;
+	weft__unlock(&p->lock);
+	for (unsigned i = 0; i < p->n && !closing; i++)
+		if (p->lane[i].life == LANE_DOWN && p->lane[i].retry_at <= now)
+			replace_worker(p, i);
+	weft__lock(&p->lock);
+	broken = p->broken;
+	dropping = p->dropping;
+	weft__unlock(&p->lock);
+	if (broken || dropping)
+		drop_queue(p, dropping ? -ECANCELED : broken);
+}
+
+/* Workers that were told to leave, and stay, are killed. */
+static void enforce_leaving(struct process_pool *p)
+{
+	weft__lock(&p->lock);
+	if (p->ending && weft_now() >= p->leave_by) {
+		p->leave_by = WEFT_FOREVER;
+		lanes_kill_all(p);
+	}
+	weft__unlock(&p->lock);
+}
+
+static void sleep_until_rung(struct process_pool *p, weft_time deadline)
+{
+	struct pollfd fds[2] = {{.fd = p->bell, .events = POLLIN}, {.fd = p->sock, .events = POLLIN}};
+	weft_time left = deadline == WEFT_FOREVER ? 0 : deadline - weft_now();
+	struct timespec limit = {.tv_sec = left > 0 ? left / WEFT_SECONDS(1) : 0,
+				 .tv_nsec = left > 0 ? left % WEFT_SECONDS(1) : 0};
+	uint64_t count;
+	ssize_t n = 0;
+
+	if (ppoll(fds, 2, deadline == WEFT_FOREVER ? NULL : &limit, NULL) > 0 && fds[0].revents)
+		n = read(p->bell, &count, sizeof count);
+	(void)n;
+}
+
+/* Everybody has left who was told to. */
+static bool all_gone(struct process_pool *p)
+{
+	bool gone;
+
+	weft__lock(&p->lock);
+	gone = p->ending;
+	for (unsigned i = 0; i < p->n; i++)
+		gone &= p->lane[i].life == LANE_DOWN;
+	weft__unlock(&p->lock);
+	return gone;
+}
+
+void *process_watch(void *arg)
+{
+	struct process_pool *p = arg;
+	weft_time wake_at;
+	bool again;
+
+	prctl(PR_SET_NAME, "weft-watch");
+	while (!all_gone(p)) {
+		hear_all(p);
+		finish_harvest(p);
+		keep_deadlines(p);
+		replace_workers(p);
+		enforce_leaving(p);
+		weft__lock(&p->lock);
+		lanes_fill(p);
+		lanes_rebalance(p);
+		p->wake_at = wake_at = lanes_next_deadline(p);
+		again = lanes_listen(p);
+		weft__unlock(&p->lock);
+		if (!again)
+			sleep_until_rung(p, wake_at);
+	}
+	return NULL;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * worker.c -- a worker process: takes tasks from its lane, in order, until it is told to leave.
+ */
+#include "lane.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { SPINS = 200 }; /* looks at an empty slot before it sleeps: a few microseconds */
+
+struct worker {
+	struct lane *lane;
+	size_t slot_size;
+	int bell;
+};
+
+static void ring(const struct worker *w)
+{
+	uint64_t one = 1;
+	ssize_t n;
+
+	/* B2 seq_cst: after our change of the state; pairs with the fence in lane_listen. */
+	atom_fence(seq_cst);
+	if (!atom_load(&w->lane->listening, relaxed) || !atom_swap(&w->lane->listening, 0, relaxed))
+		return;
+	n = write(w->bell, &one, sizeof one);
+	(void)n; /* full means that it is readable */
+}
+
+/* Waits while the slot's state is none that concerns us. False: leave. */
+static bool await_state(const struct worker *w, struct lane_slot *slot, uint32_t *ret)
+{
+	for (int i = 0;; i++) {
+		uint32_t s = atom_load(&slot->state, relaxed);
+
+		*ret = s;
+		if (s == SLOT_QUEUED || s == SLOT_SKIP)
+			return true;
+		if (atom_load(&w->lane->ending, relaxed))
+			return false;
+		if (i < SPINS) {
+			atom_pause();
+			continue;
+		}
+		atom_store(&w->lane->asleep, 1, relaxed);
+		/* B1 seq_cst: before the last look, which the futex takes; pairs with lane_publish. */
+		atom_fence(seq_cst);
+		if (atom_load(&slot->state, relaxed) == s && !atom_load(&w->lane->ending, relaxed))
+			weft__wait(&slot->state, s, WEFT_FOREVER, WEFT__SHARED);
+		atom_store(&w->lane->asleep, 0, relaxed);
+	}
+}
+
+static bool sane(const struct worker *w, const struct lane_request *r)
+{
+	return r->arg_size <= w->slot_size &&
+	       lane_rounded(r->arg_size) + r->result_size <= lane_rounded(w->slot_size);
+}
+
+static int run_body(const struct worker *w, struct lane_slot *slot, unsigned i, weft_call *call)
+{
+	const struct lane_request *r = &slot->request;
+	char *payload = lane_payload(w->lane, i, w->slot_size);
+	struct weft__token token = r->fn;
+	weft_task t = {.arg = payload, .arg_size = r->arg_size, .result_size = r->result_size};
+	weft_future *f = weft__future(&t);
+	int err = sane(w, r) ? weft__token_find(&token, &t.fn) : -EBADMSG;
+
+	if (err)
+		return err;
+	t.result = payload + lane_rounded(t.arg_size);
+	memset(t.result, 0, t.result_size);
+	f->deadline = r->deadline;
+	f->live.batch = r->is_batch ? &slot->batch : NULL;
+	return weft__body(call, &t);
+}
+
+static void run_slot(const struct worker *w, struct lane_slot *slot, unsigned i)
+{
+	weft_call call = {.remote_cancel = &slot->cancel};
+	int status = run_body(w, slot, i, &call);
+
+	slot->reply.status = status;
+	slot->reply.reply_size = call.reply_size;
+	slot->reply.has_text = call.has_text && status < 0;
+	if (slot->reply.has_text)
+		memcpy(slot->reply.text, call.text, sizeof call.text);
+	/* S2 release: pairs with the load in harvest; the reply and the result go with it. */
+	atom_store(&slot->state, SLOT_DONE, release);
+	ring(w);
+}
+
+void worker_main(struct lane *lane, size_t slot_size, int bell)
+{
+	struct worker w = {.lane = lane, .slot_size = slot_size, .bell = bell};
+	uint32_t left = lane->max_tasks ? lane->max_tasks : UINT32_MAX, state;
+
+	for (unsigned i = 0; left; i = (i + 1) % LANE_SLOTS) {
+		struct lane_slot *slot = &lane->slot[i];
+
+		if (!await_state(&w, slot, &state))
+			break;
+		/* S1 acquire, S3: the request is ours, unless the pool has just taken it back. */
+		if (atom_cas(&slot->state, &(uint32_t){SLOT_QUEUED}, SLOT_RUNNING, acquire, relaxed)) {
+			run_slot(&w, slot, i);
+			left -= lane->max_tasks ? 1 : 0;
+		} else {
+			atom_store(&slot->state, SLOT_FREE, release);
+			ring(&w);
+		}
+	}
+	fflush(NULL);
+}

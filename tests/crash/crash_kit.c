@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * crash_kit.c -- what the crash tests share: ways to die, and what must still hold afterwards.
+ */
+#include "crash_kit.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+weft_executor *crash_open(const char *spec)
+{
+	weft_executor *ex = NULL;
+	REQUIRE_EQ(weft_executor_open(&ex, spec), 0);
+	REQUIRE(ex != NULL);
+	return ex;
+}
+
+void crash_check_works(weft_executor *ex, size_t n)
+{
+	for (size_t done = 0; done < n;) {
+		uint64_t value[64];
+		weft_task t[64];
+		size_t batch = n - done < 64 ? n - done : 64;
+		for (size_t i = 0; i < batch; i++) {
+			value[i] = done + i;
+			t[i] = (weft_task){.fn = test_square_fn, .arg = &value[i], .arg_size = 8};
+			t[i].result = &value[i];
+			t[i].result_size = 8;
+			REQUIRE_EQ(weft_submit(ex, &t[i]), 0);
+		}
+		for (size_t i = 0; i < batch; i++) {
+			test_wait(weft_task_future(&t[i]));
+			CHECK_EQ(weft_future_status(weft_task_future(&t[i])), 0);
+			CHECK_EQ(value[i], (done + i) * (done + i));
+		}
+		done += batch;
+	}
+}
+
+struct weft_stats crash_stats(const weft_executor *ex)
+{
+	struct weft_stats s = {0};
+	REQUIRE_EQ(weft_executor_stats(ex, &s), 0);
+	return s;
+}
+
+void crash_check_workers(weft_executor *ex, unsigned n)
+{
+	weft_time end = test_soon();
+	while (crash_stats(ex).workers != n && weft_now() < end)
+		test_sleep_ms(1);
+	CHECK_EQ(crash_stats(ex).workers, n);
+}
+
+size_t crash_count_fds(void)
+{
+	size_t n = 0;
+	DIR *dir = opendir("/proc/self/fd");
+	REQUIRE(dir != NULL);
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n - 3; /* ".", "..", and dir's own */
+}
+
+bool crash_await_processes(const char *comm, size_t n)
+{
+	weft_time end = test_soon();
+	pid_t pid[1];
+	while (test_processes(comm, pid, 1) != n) {
+		if (weft_now() >= end)
+			return false;
+		test_sleep_ms(1);
+	}
+	return true;
+}
+
+static void touch_beyond_file(void)
+{
+	int fd = memfd_create("empty", MFD_CLOEXEC);
+	volatile char *map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	map[0] = 1;
+}
+
+static void touch_forbidden(void)
+{
+	volatile char *map = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	map[0] = 1;
+}
+
+static int bottomless(volatile int *depth)
+{
+	volatile char frame[4096];
+	frame[0] = (char)++*depth;
+	if (*depth == 0)
+		return 0;
+	return bottomless(depth) + frame[0];
+}
+
+static void die(enum crash_how how)
+{
+	volatile int depth = 1;
+	switch (how) {
+	case CRASH_SEGV:
+		touch_forbidden();
+		break;
+	case CRASH_ABRT:
+		abort();
+	case CRASH_FPE:
+		raise(SIGFPE);
+		break;
+	case CRASH_ILL:
+		__builtin_trap();
+	case CRASH_BUS:
+		touch_beyond_file();
+		break;
+	case CRASH_KILL:
+		kill(getpid(), SIGKILL);
+		break;
+	case CRASH_TERM:
+		raise(SIGTERM);
+		break;
+	case CRASH_STACK:
+		bottomless(&depth);
+		break;
+	case CRASH_EXIT_0:
+		_exit(0);
+	case CRASH_EXIT_3:
+		exit(3);
+	case CRASH_PTHREAD_EXIT:
+		pthread_exit(NULL);
+	case CRASH_EXEC:
+		execl("/bin/true", "true", (char *)NULL);
+		break;
+	case CRASH_NOT:
+		break;
+	}
+}
+
+int crash_die_fn(weft_call *call, const void *arg, void *result)
+{
+	const struct crash_order *order = arg;
+	(void)call, (void)result;
+	uint32_t *board = test_board_map(&order->ref);
+	test_set(&board[order->word], (uint32_t)getpid());
+	test_board_unmap(board);
+	die((enum crash_how)order->how);
+	return 7;
+}
+
+int crash_sit_fn(weft_call *call, const void *arg, void *result)
+{
+	const struct crash_order *order = arg;
+	(void)call, (void)result;
+	uint32_t *board = test_board_map(&order->ref);
+	test_set(&board[order->word], (uint32_t)getpid());
+	bool open = test_await(&board[TEST_GATE_OPEN], 1);
+	test_board_unmap(board);
+	return open ? 0 : -ETIME;
+}
+
+int crash_deaf_fn(weft_call *call, const void *arg, void *result)
+{
+	const struct crash_order *order = arg;
+	volatile const uint32_t *for_ever = &order->how;
+	sigset_t all;
+	(void)call, (void)result;
+	signal(SIGTERM, SIG_IGN);
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+	uint32_t *board = test_board_map(&order->ref);
+	test_set(&board[order->word], (uint32_t)getpid());
+	while (*for_ever == order->how)
+		;
+	return 0;
+}
+
+weft_task crash_task(weft_fn *fn, const struct crash_order *order)
+{
+	return (weft_task){.fn = fn, .arg = order, .arg_size = sizeof *order};
+}
