@@ -31,7 +31,7 @@ static struct weft__heap_future *heap_new(const void *arg, size_t arg_size, size
 		memcpy(data, arg, arg_size);
 	h->task.arg = data;
 	h->task.arg_size = arg_size;
-	h->task.result = data + aligned(arg_size);
+	h->task.result = result_size ? data + aligned(arg_size) : NULL;
 	h->task.result_size = result_size;
 	atom_store(&h->refs, 2, relaxed);
 	return h;

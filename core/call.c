@@ -2,6 +2,7 @@
  *
  * call.c -- a task while it runs: what its body may ask, and how it sleeps.
  */
+#include "graph.h"
 #include "state.h"
 
 #include <errno.h>
@@ -113,21 +114,36 @@ static void free_scratch(weft_call *call)
 	}
 }
 
+/* While one task runs on top of another the lower one cannot go on: for the graph of waits, it waits. */
+static weft_future *cover(weft_call *outer, weft_future *f)
+{
+	weft_future *lower = outer ? weft__future(outer->task) : NULL;
+
+	if (!lower || lower->awaits)
+		return NULL;
+	weft__graph_set(lower, f);
+	return lower;
+}
+
 int weft__body(weft_call *call, weft_task *t)
 {
 	weft_future *f = weft__future(t);
 	struct weft__batch *batch = f->live.batch;
+	weft_future *covered;
 	int status;
 
 	call->task = t;
 	call->reply_size = t->result_size;
 	call->outer = weft__current;
 	call->base = call->outer ? call->outer->base : call;
+	covered = cover(call->outer, f);
 	weft__current = call;
 	status = batch ? run_batch(call, t, batch) : t->fn(call, t->arg, t->result);
 	if (status == -ECANCELED && !asked(call) && weft_call_cancelled(call))
 		status = -ETIMEDOUT; /* its deadline is what made it give up */
 	weft__current = call->outer;
+	if (covered)
+		weft__graph_set(covered, NULL);
 	free_scratch(call);
 	return status;
 }

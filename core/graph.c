@@ -29,13 +29,17 @@ int weft__graph_enter(weft_future *f)
 	return err;
 }
 
+void weft__graph_set(weft_future *f, weft_future *awaits)
+{
+	weft__lock(&graph);
+	f->awaits = awaits;
+	weft__unlock(&graph);
+}
+
 void weft__graph_leave(void)
 {
-	if (!weft__current)
-		return;
-	weft__lock(&graph);
-	weft__future(weft__current->task)->awaits = NULL;
-	weft__unlock(&graph);
+	if (weft__current)
+		weft__graph_set(weft__future(weft__current->task), NULL);
 }
 
 void weft__graph_reset(void)

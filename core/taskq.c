@@ -37,21 +37,42 @@ static void set_level(struct weft__taskq *q, weft_task *up, weft_task *t, weft_t
 	}
 }
 
-void weft__taskq_push(struct weft__taskq *q, weft_task *t)
+/* Finds t's level; if there is none yet, makes t one. */
+static weft_task *find_level(struct weft__taskq *q, weft_task *t)
 {
 	weft_task *up = NULL, *level = q->top;
-	struct list_node *ring = NULL;
 
 	while (level && level->priority > t->priority) {
 		up = level;
 		level = live(level)->level_down;
 	}
 	if (level && level->priority == t->priority)
-		ring = &live(level)->queue;
-	else
-		set_level(q, up, t, level);
+		return level;
+	set_level(q, up, t, level);
+	return NULL;
+}
+
+void weft__taskq_push(struct weft__taskq *q, weft_task *t)
+{
+	weft_task *level = find_level(q, t);
+	struct list_node *ring = level ? &live(level)->queue : NULL;
+
 	list_append(&ring, &live(t)->queue);
 	q->n++;
+}
+
+void weft__taskq_push_front(struct weft__taskq *q, weft_task *t)
+{
+	weft_task *level = find_level(q, t);
+	struct list_node *ring = level ? &live(level)->queue : NULL;
+
+	/* In a ring, before the first is behind the last; only who is called first differs. */
+	list_append(&ring, &live(t)->queue);
+	q->n++;
+	if (!level)
+		return;
+	set_level(q, live(level)->level_up, t, live(level)->level_down);
+	live(level)->level_up = live(level)->level_down = NULL;
 }
 
 void weft__taskq_remove(struct weft__taskq *q, weft_task *t)

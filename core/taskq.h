@@ -14,6 +14,7 @@ struct weft__taskq {
 };
 
 void weft__taskq_push(struct weft__taskq *q, weft_task *t);
+void weft__taskq_push_front(struct weft__taskq *q, weft_task *t); /* before its equals: it was there first */
 void weft__taskq_remove(struct weft__taskq *q, weft_task *t);
 
 /* Takes out the first task that can be started, started; NULL: none. Tasks that a canceller has claimed

@@ -71,11 +71,53 @@ static void put(struct process_pool *p, struct lane_end *e, weft_task *t)
 	f->live.place[0] = (uint32_t)(e - p->lane);
 	f->live.place[1] = e->head;
 	e->task[e->head % LANE_SLOTS] = t;
-	e->tasks++;
+	p->waiting += e->tasks++ > 0;
+	p->low = t->priority < p->low ? t->priority : p->low;
 	e->given++;
 	lane_publish(e->shared, e->head++ % LANE_SLOTS);
 	if (f->deadline < p->wake_at)
 		process_wake_watcher(p);
+}
+
+static void forget(struct process_pool *p, struct lane_end *e, uint32_t at)
+{
+	e->task[at % LANE_SLOTS] = NULL;
+	p->waiting -= --e->tasks > 0;
+}
+
+/* The youngest task of e that has not begun, taken back; NULL: none. */
+static weft_task *take_youngest(struct process_pool *p, struct lane_end *e)
+{
+	for (uint32_t at = e->head; e->tasks && at-- != e->tail;) {
+		weft_task *t = e->task[at % LANE_SLOTS];
+
+		if (!t)
+			continue;
+		if (!lane_take_back(slot_of(e, at)))
+			return NULL; /* it has begun, so all before it have */
+		forget(p, e, at);
+		return t;
+	}
+	return NULL;
+}
+
+/* Back into the queue, where it was first. */
+static void requeue(struct process_pool *p, weft_task *t)
+{
+	live(t)->queue.next = NULL;
+	if (weft__claim(weft__future(t), PHASE_RUNNING, PHASE_QUEUED))
+		weft__taskq_push_front(&p->q, t);
+}
+
+/* Something more urgent than what lies in the lanes has come: what has not begun there queues up again. */
+static void make_way(struct process_pool *p)
+{
+	weft_task *t;
+
+	for (unsigned i = 0; i < p->n; i++)
+		while (p->lane[i].shared && (t = take_youngest(p, &p->lane[i])))
+			requeue(p, t);
+	p->low = INT32_MAX;
 }
 
 void lanes_fill(struct process_pool *p)
@@ -83,14 +125,10 @@ void lanes_fill(struct process_pool *p)
 	struct lane_end *e;
 	weft_task *t;
 
+	if (p->q.n && p->q.top->priority > p->low && p->waiting)
+		make_way(p);
 	while (p->q.n && (e = best_lane(p)) && (t = weft__taskq_start(&p->q)))
 		put(p, e, t);
-}
-
-static void forget(struct lane_end *e, uint32_t at)
-{
-	e->task[at % LANE_SLOTS] = NULL;
-	e->tasks--;
 }
 
 /* Copies what the worker wrote, trusting none of it. */
@@ -151,29 +189,13 @@ bool lanes_harvest(struct process_pool *p, struct departed *ret)
 		ret->task = e->task[e->tail % LANE_SLOTS];
 		copy_reply(p, e, e->tail, ret);
 		e->useful = true;
-		forget(e, e->tail);
+		forget(p, e, e->tail);
 		/* Relaxed: the worker only looks for QUEUED here. */
 		atom_store(&slot_of(e, e->tail)->state, SLOT_FREE, relaxed);
 		e->tail++;
 		return true;
 	}
 	return false;
-}
-
-/* The youngest task of e that has not begun, taken back; NULL: none. */
-static weft_task *take_youngest(struct lane_end *e)
-{
-	for (uint32_t at = e->head; at-- != e->tail;) {
-		weft_task *t = e->task[at % LANE_SLOTS];
-
-		if (!t)
-			continue;
-		if (!lane_take_back(slot_of(e, at)))
-			return NULL; /* it has begun, so all before it have */
-		forget(e, at);
-		return t;
-	}
-	return NULL;
 }
 
 void lanes_rebalance(struct process_pool *p)
@@ -187,7 +209,7 @@ void lanes_rebalance(struct process_pool *p)
 		for (unsigned j = 0; j < p->n; j++)
 			if (p->lane[j].tasks > 1 && (!rich || p->lane[j].tasks > rich->tasks))
 				rich = &p->lane[j];
-		t = rich ? take_youngest(rich) : NULL;
+		t = rich ? take_youngest(p, rich) : NULL;
 		if (!t)
 			return;
 		put(p, idle, t);
@@ -211,7 +233,7 @@ struct list_node *lanes_withdraw(struct process_pool *p)
 	struct list_node *mine = NULL;
 
 	for (unsigned i = 0; i < p->n; i++)
-		for (weft_task *t; p->lane[i].shared && (t = take_youngest(&p->lane[i]));)
+		for (weft_task *t; p->lane[i].shared && (t = take_youngest(p, &p->lane[i]));)
 			list_append(&mine, &live(t)->queue);
 	for (unsigned i = 0; i < p->n; i++)
 		for (uint32_t at = p->lane[i].tail; at != p->lane[i].head; at++)
@@ -220,12 +242,12 @@ struct list_node *lanes_withdraw(struct process_pool *p)
 	return mine;
 }
 
-enum weft_cancel lane_interrupt(struct lane_end *e, uint32_t at, weft_task *t)
+enum weft_cancel lane_interrupt(struct process_pool *p, struct lane_end *e, uint32_t at, weft_task *t)
 {
 	if (e->task[at % LANE_SLOTS] != t)
 		return WEFT_CANCEL_ASKED; /* it has just left the lane, and is about to be done */
 	if (lane_take_back(slot_of(e, at))) {
-		forget(e, at);
+		forget(p, e, at);
 		return WEFT_CANCEL_DROPPED;
 	}
 	atom_store(&slot_of(e, at)->cancel, 1, relaxed);
@@ -273,7 +295,7 @@ bool lanes_overdue(struct process_pool *p, struct departed *ret)
 			if (!t || weft__future(t)->deadline > now)
 				continue;
 			if (lane_take_back(slot_of(e, at))) {
-				forget(e, at);
+				forget(p, e, at);
 				*ret = (struct departed){.task = t, .status = -ETIMEDOUT};
 				return true;
 			}
@@ -307,13 +329,6 @@ weft_time lanes_next_deadline(const struct process_pool *p)
 		}
 	}
 	return next;
-}
-
-static void requeue(struct process_pool *p, weft_task *t)
-{
-	live(t)->queue.next = NULL;
-	if (weft__claim(weft__future(t), PHASE_RUNNING, PHASE_QUEUED))
-		weft__taskq_push(&p->q, t);
 }
 
 /* The fate of a task whose worker died in it. False: it runs again. */
@@ -382,7 +397,7 @@ bool lane_lose(struct process_pool *p, struct lane_end *e, const struct weft__de
 		e->interrupted |= begun;
 		*ret = (struct departed){.task = t, .status = -EOWNERDEAD, .death = *d};
 		begun = begun && condemn(p, e, e->tail, ret);
-		forget(e, e->tail);
+		forget(p, e, e->tail);
 		if (begun)
 			return true;
 		requeue(p, t);
@@ -393,7 +408,7 @@ bool lane_lose(struct process_pool *p, struct lane_end *e, const struct weft__de
 void lane_bury(struct process_pool *p, struct lane_end *e, const struct weft__death *d)
 {
 	/* One that ended by itself, idle, has reached max_tasks or was told to leave. */
-	p->deaths += !e->killed && (d->signal || e->interrupted);
+	p->deaths += !e->killed && !e->leaving && (d->signal || e->interrupted);
 	schedule_retry(e, e->useful || e->interrupted || e->killed);
 	release_lane(e, p->opts.slot_size);
 }

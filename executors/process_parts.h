@@ -39,7 +39,8 @@ struct lane_end {
 	weft_task *task[LANE_SLOTS];
 	weft_time born, retry_at;
 	unsigned failures; /* in a row, of workers that did nothing */
-	bool killed;       /* by us: its death is no surprise */
+	bool leaving;     /* told to leave */
+	bool killed;      /* by us */
 	bool overdue;      /* killed for the deadline of what it ran */
 	bool garbage;      /* killed for what it wrote */
 	bool useful;       /* has done a task */
@@ -53,6 +54,8 @@ struct process_pool {
 	struct weft__taskq q;
 	struct lane_end *lane;
 	unsigned n; /* lanes */
+	size_t waiting;	    /* tasks in lanes behind another one: they count against the queue's limit */
+	int32_t low;	    /* no task in a lane has a lower priority */
 	unsigned deaths;
 	bool dropping, killing, ending;
 	int broken;         /* negative errno: no worker can be started */
@@ -83,7 +86,7 @@ bool lanes_listen(struct process_pool *p);                /* true: something has
 struct list_node *lanes_withdraw(struct process_pool *p); /* all that has not begun, claimed */
 void lanes_kill_all(struct process_pool *p);
 void lane_kill(struct lane_end *e);
-enum weft_cancel lane_interrupt(struct lane_end *e, uint32_t at, weft_task *t);
+enum weft_cancel lane_interrupt(struct process_pool *p, struct lane_end *e, uint32_t at, weft_task *t);
 void lane_failed(struct process_pool *p, struct lane_end *e, int err); /* no worker could be had for it */
 unsigned lanes_running(const struct process_pool *p);
 

@@ -37,7 +37,7 @@ static int pool_submit(void *self, struct weft_offer *offer)
 			err = -ESHUTDOWN;
 		else if (p->broken)
 			err = p->broken;
-		else if (p->q.n >= p->opts.queue && !offer->force)
+		else if (p->q.n + p->waiting >= p->opts.queue && !offer->force)
 			err = -EAGAIN;
 		else
 			err = weft__token_make(offer->tasks[i].fn, &token);
@@ -68,7 +68,7 @@ static enum weft_cancel pool_interrupt(void *self, weft_task *t)
 	enum weft_cancel answer;
 
 	weft__lock(&p->lock);
-	answer = lane_interrupt(&p->lane[f->live.place[0]], f->live.place[1], t);
+	answer = lane_interrupt(p, &p->lane[f->live.place[0]], f->live.place[1], t);
 	weft__unlock(&p->lock);
 	return answer;
 }
@@ -100,7 +100,7 @@ static void tell_to_leave(struct process_pool *p)
 	for (unsigned i = 0; i < p->n; i++) {
 		struct lane_end *e = &p->lane[i];
 
-		e->killed |= e->life != LANE_DOWN; /* asked for: no surprise */
+		e->leaving = true;
 		if (e->shared)
 			lane_end(e->shared, e->head % LANE_SLOTS);
 	}
@@ -198,6 +198,7 @@ static struct process_pool *allocate(const struct weft_process_pool_opts *o)
 	p->n = o->workers;
 	p->bell = p->sock = p->nursery = -1;
 	p->wake_at = WEFT_FOREVER;
+	p->low = INT32_MAX;
 	p->lane = calloc(p->n, sizeof *p->lane);
 	if (!p->lane) {
 		free(p);

@@ -27,8 +27,10 @@ void process_wake_watcher(const struct process_pool *p)
 	(void)n; /* full means that it is readable */
 }
 
-static void finish(const struct departed *d)
+static void finish(struct process_pool *p, const struct departed *d)
 {
+	/* A task less in the lanes may be room in the queue: before the finish, after which p may be freed. */
+	weft__waitq_wake(&p->ex->room, 1);
 	weft__finish(weft__future(d->task), d->status, d->text, d->died ? &d->death : NULL);
 }
 
@@ -43,7 +45,7 @@ static void finish_harvest(struct process_pool *p)
 		lanes_fill(p);
 		weft__unlock(&p->lock);
 		if (found)
-			finish(&d);
+			finish(p, &d);
 	} while (found);
 }
 
@@ -78,7 +80,7 @@ static void bury(struct process_pool *p, struct lane_end *e, const struct weft__
 		found = lane_lose(p, e, death, &d);
 		weft__unlock(&p->lock);
 		if (found)
-			finish(&d);
+			finish(p, &d);
 	} while (found);
 	weft__lock(&p->lock);
 	lane_bury(p, e, death);
@@ -167,7 +169,7 @@ static void keep_deadlines(struct process_pool *p)
 		found = lanes_overdue(p, &d);
 		weft__unlock(&p->lock);
 		if (found)
-			finish(&d);
+			finish(p, &d);
 	} while (found);
 }
 
@@ -287,12 +289,14 @@ void *process_watch(void *arg)
 	bool again;
 
 	prctl(PR_SET_NAME, "weft-watch");
-	while (!all_gone(p)) {
+	for (;;) {
 		hear_all(p);
 		finish_harvest(p);
 		keep_deadlines(p);
 		replace_workers(p);
 		enforce_leaving(p);
+		if (all_gone(p))
+			return NULL;
 		weft__lock(&p->lock);
 		lanes_fill(p);
 		lanes_rebalance(p);
@@ -302,5 +306,4 @@ void *process_watch(void *arg)
 		if (!again)
 			sleep_until_rung(p, wake_at);
 	}
-	return NULL;
 }

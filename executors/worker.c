@@ -70,6 +70,8 @@ static int run_body(const struct worker *w, struct lane_slot *slot, unsigned i, 
 	weft_future *f = weft__future(&t);
 	int err = sane(w, r) ? weft__token_find(&token, &t.fn) : -EBADMSG;
 
+	if (!err && r->deadline != WEFT_FOREVER && weft_now() >= r->deadline)
+		err = -ETIMEDOUT;
 	if (err)
 		return err;
 	t.result = payload + lane_rounded(t.arg_size);

@@ -97,6 +97,9 @@ unsigned test_workers(void);
 /* Is it inline, where a task is done when its submission returns? */
 bool test_is_inline(void);
 
+/* Stops ex, and checks that it has stopped, or, if it is weft_inline(), that it cannot be. */
+void test_stop(weft_executor *ex, enum weft_stop how);
+
 /* A generous deadline for what must happen soon: 20 s ahead. */
 weft_time test_soon(void);
 

@@ -46,14 +46,13 @@ TEST(env_good_specs)
 	check_name("threads,queue=1", threads);
 	check_name("threads:2,queue=1073741824", "threads:2");
 	check_name("threads:2,name=mine", "mine");
-	check_name("threads:2,queue=7,name=a name of more than fifteen bytes",
-		   "a name of more than fifteen bytes");
+	check_name("threads:2,queue=7,name=more-than-fifteen-bytes", "more-than-fifteen-bytes");
 	check_name("threads:2,name=mine,queue=7", "mine");
 	check_name("processes", processes);
 	check_name("processes:1", "processes:1");
 	check_name("processes:1,start=nursery", "processes:1");
 	check_name("processes:2,name=workers", "workers");
-	check_name("processes:1,queue=9,max_tasks=3,slot=64,name=x", "x");
+	check_name("processes:1,queue=9,max_tasks=3,slot=128,name=x", "x");
 	if (!TEST_UNDER_TSAN)
 		check_name("processes:2,start=fork,queue=9", "processes:2");
 }
@@ -235,7 +234,7 @@ TEST(env_stats_of_queued_and_running)
 	CHECK_EQ(s.cancelled, queued / 2);
 	CHECK_EQ(s.completed, queued / 2);
 	test_hold_end(&hold);
-	CHECK_EQ(weft_executor_stop(ex, WEFT_STOP_DRAIN, test_soon()), 0);
+	test_stop(ex, WEFT_STOP_DRAIN);
 	REQUIRE_EQ(weft_executor_stats(ex, &s), 0);
 	CHECK_EQ(s.completed, queued + test_workers());
 	CHECK_EQ(s.cancelled, queued / 2);

@@ -238,7 +238,7 @@ TEST(fork_child_lives_on)
 	}
 	REQUIRE(pid > 0);
 	use(ex);
-	CHECK_EQ(weft_executor_stop(ex, WEFT_STOP_DRAIN, test_soon()), 0);
+	test_stop(ex, WEFT_STOP_DRAIN);
 	weft_executor_free(ex);
 	int status = -1;
 	close(pipe_fd[1]);

@@ -79,7 +79,7 @@ TEST(signal_sigchld_ignored)
 	for (int i = 0; i < 5; i++) {
 		weft_executor *ex = test_executor();
 		use(ex, 20);
-		CHECK_EQ(weft_executor_stop(ex, i % 2 ? WEFT_STOP_KILL : WEFT_STOP_DRAIN, test_soon()), 0);
+		test_stop(ex, i % 2 ? WEFT_STOP_KILL : WEFT_STOP_DRAIN);
 		weft_executor_free(ex);
 	}
 }
@@ -146,7 +146,7 @@ TEST(signal_waiting_for_any_child)
 	for (int i = 0; i < 5; i++) {
 		weft_executor *ex = test_executor();
 		use(ex, 20);
-		CHECK_EQ(weft_executor_stop(ex, i % 2 ? WEFT_STOP_KILL : WEFT_STOP_DRAIN, test_soon()), 0);
+		test_stop(ex, i % 2 ? WEFT_STOP_KILL : WEFT_STOP_DRAIN);
 		weft_executor_free(ex);
 	}
 	test_set(&r.stop, 1);

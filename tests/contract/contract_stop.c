@@ -30,9 +30,18 @@ static int short_sleep_fn(weft_call *call, const void *arg, void *result)
 	return weft_call_cancelled(call) ? -ECANCELED : 0;
 }
 
-TEST(stop_drain)
+/* The executor under test, where it can be stopped. */
+static weft_executor *stoppable(void)
 {
 	weft_executor *ex = test_executor();
+	if (ex == weft_inline())
+		SKIP("weft_inline() cannot be stopped");
+	return ex;
+}
+
+TEST(stop_drain)
+{
+	weft_executor *ex = stoppable();
 	test_ref ref;
 	uint32_t *board = test_board(&ref);
 	struct test_mark mark = {.ref = ref, .word = 3};
@@ -51,7 +60,7 @@ TEST(stop_drain)
 /* Running gates and queued markers meet a stop of that strength. */
 static void stop_busy(enum weft_stop how, int running_status)
 {
-	weft_executor *ex = test_executor();
+	weft_executor *ex = stoppable();
 	struct test_hold hold;
 	weft_task queued[N];
 	unsigned n = test_is_inline() ? 0 : N;
@@ -88,7 +97,7 @@ TEST(stop_kill)
 TEST(stop_idle)
 {
 	for (int how = WEFT_STOP_DRAIN; how <= WEFT_STOP_KILL; how++) {
-		weft_executor *ex = test_executor();
+		weft_executor *ex = stoppable();
 		CHECK_EQ(weft_executor_stop(ex, (enum weft_stop)how, test_soon()), 0);
 		CHECK_EQ(weft_executor_stop(ex, (enum weft_stop)how, test_soon()), 0);
 		CHECK_EQ(weft_executor_stop(ex, WEFT_STOP_KILL, test_soon()), 0);
@@ -115,7 +124,7 @@ TEST(stop_invalid)
 
 TEST(stop_refuses_submissions)
 {
-	weft_executor *ex = test_executor();
+	weft_executor *ex = stoppable();
 	weft_task t = {.fn = nothing_fn}, done = {.fn = nothing_fn};
 	weft_group g = {.ex = ex};
 	uint64_t in[4] = {1, 2, 3, 4}, out[4] = {0};
@@ -142,7 +151,7 @@ TEST(stop_refuses_submissions)
 
 TEST(stop_in_time_or_not)
 {
-	weft_executor *ex = test_executor();
+	weft_executor *ex = stoppable();
 	struct test_hold hold;
 	weft_task t = {.fn = nothing_fn};
 	test_hold_begin(&hold, ex, test_workers());
@@ -174,7 +183,7 @@ static void *stop_in_thread(void *ctx)
 TEST(stop_from_two_threads)
 {
 	for (int round = 0; round < 20; round++) {
-		weft_executor *ex = test_executor();
+		weft_executor *ex = stoppable();
 		struct stopper s[3];
 		weft_task t[N];
 		for (int i = 0; i < N; i++) {
@@ -250,7 +259,7 @@ TEST(stop_free_with_pending_work)
 
 TEST(stop_cancel_just_before)
 {
-	weft_executor *ex = test_executor();
+	weft_executor *ex = stoppable();
 	weft_task t[N];
 	for (int i = 0; i < N; i++) {
 		t[i] = (weft_task){.fn = nothing_fn};

@@ -144,9 +144,23 @@ TEST(death_by_exit_3)
 	check_both_starts(CRASH_EXIT_3, 0, 3);
 }
 
+/* How a process ends whose first thread leaves below main() is the C library's affair. */
 TEST(death_by_pthread_exit)
 {
-	check_both_starts(CRASH_PTHREAD_EXIT, 0, 0);
+	weft_executor *ex = crash_open("processes:2");
+	struct crash_order order = {.word = 3, .how = CRASH_PTHREAD_EXIT};
+	struct weft_death death;
+	uint32_t *board = test_board(&order.ref);
+	weft_task killer = crash_task(crash_die_fn, &order);
+	REQUIRE_EQ(weft_submit(ex, &killer), 0);
+	test_wait(weft_task_future(&killer));
+	CHECK_EQ(weft_future_status(weft_task_future(&killer)), -EOWNERDEAD);
+	REQUIRE_EQ(weft_future_death(weft_task_future(&killer), &death), 0);
+	CHECK_EQ(death.pid, test_get(&board[3]));
+	CHECK(strlen(weft_future_error(weft_task_future(&killer))) > 0);
+	crash_check_workers(ex, 2);
+	crash_check_works(ex, 100);
+	weft_executor_free(ex);
 }
 
 TEST(death_by_exec)
