@@ -235,11 +235,16 @@ struct list_node *lanes_withdraw(struct process_pool *p)
 	for (unsigned i = 0; i < p->n; i++)
 		for (weft_task *t; p->lane[i].shared && (t = take_youngest(p, &p->lane[i]));)
 			list_append(&mine, &live(t)->queue);
+	return mine;
+}
+
+void lanes_ask_all(struct process_pool *p)
+{
 	for (unsigned i = 0; i < p->n; i++)
 		for (uint32_t at = p->lane[i].tail; at != p->lane[i].head; at++)
 			if (p->lane[i].task[at % LANE_SLOTS])
+				/* Relaxed: a hint. */
 				atom_store(&slot_of(&p->lane[i], at)->cancel, 1, relaxed);
-	return mine;
 }
 
 enum weft_cancel lane_interrupt(struct process_pool *p, struct lane_end *e, uint32_t at, weft_task *t)

@@ -84,6 +84,7 @@ weft_time lanes_next_deadline(const struct process_pool *p);
 void lanes_rebalance(struct process_pool *p);
 bool lanes_listen(struct process_pool *p);                /* true: something has happened meanwhile */
 struct list_node *lanes_withdraw(struct process_pool *p); /* all that has not begun, claimed */
+void lanes_ask_all(struct process_pool *p); /* the tasks that run, to give up */
 void lanes_kill_all(struct process_pool *p);
 void lane_kill(struct lane_end *e);
 enum weft_cancel lane_interrupt(struct process_pool *p, struct lane_end *e, uint32_t at, weft_task *t);

@@ -84,10 +84,11 @@ static void pool_stop(void *self, enum weft_stop how)
 	p->dropping = true;
 	queued = weft__taskq_drop(&p->q);
 	withdrawn = lanes_withdraw(p);
-	if (how == WEFT_STOP_KILL) {
-		p->killing = true;
+	p->killing |= how == WEFT_STOP_KILL;
+	if (p->killing)
 		lanes_kill_all(p);
-	}
+	else
+		lanes_ask_all(p);
 	weft__unlock(&p->lock);
 	weft__taskq_finish_dropped(queued);
 	weft__taskq_finish_dropped(withdrawn);

@@ -28,7 +28,8 @@ static void ring(const struct worker *w)
 	if (!atom_load(&w->lane->listening, relaxed) || !atom_swap(&w->lane->listening, 0, relaxed))
 		return;
 	n = write(w->bell, &one, sizeof one);
-	(void)n; /* full means that it is readable */
+	if (n < 0 && errno != EAGAIN) /* full means that it is readable */
+		_exit(1); /* a task has closed the bell: our end is heard, and our reply found */
 }
 
 /* Waits while the slot's state is none that concerns us. False: leave. */
