@@ -162,7 +162,8 @@ void weft__finish(weft_future *f, int status, const char *text, const struct wef
 {
 	weft_executor *ex = f->ex;
 	weft_group *group = f->group;
-	weft_future *cause = f->live.cause;
+	/* Read now: once f is done its submitter may do away with the cause, unless we hold a reference. */
+	weft_future *cause = f->live.cause && f->live.cause->heap ? f->live.cause : NULL;
 	bool heap = f->heap;
 	struct weft__link *rest;
 

@@ -116,6 +116,19 @@ static char **extended_environment(char *variable)
 	return env;
 }
 
+/* The thread sanitizer's version of clone takes every clone for a fork, after which it ignores what this
+ * thread synchronizes. This is no fork: memory and thread-local storage are shared. __clone is the C
+ * library's own. */
+#ifdef __has_feature
+#define THREAD_SANITIZER __has_feature(thread_sanitizer)
+#elif defined(__SANITIZE_THREAD__)
+#define THREAD_SANITIZER 1
+#endif
+#if THREAD_SANITIZER
+int __clone(int (*fn)(void *), void *stack, int flags, void *arg, ...);
+#define clone __clone
+#endif
+
 /* Runs the intermediate with all signals blocked: no handler may run twice in one memory. */
 static int run_intermediate(struct launch *l)
 {
