@@ -50,22 +50,27 @@ int lane_create(struct lane **ret, size_t slot_size, uint32_t max_tasks)
 	return fd;
 }
 
+/* Whoever clears asleep wakes: the worker may have slept, run and slept again since we changed what it
+ * looks at, so the word it sleeps on must be the one that says that it does. */
+static void wake_worker(struct lane *lane)
+{
+	/* B1 seq_cst: after our change; pairs with the fence in worker.c. */
+	atom_fence(seq_cst);
+	if (atom_load(&lane->asleep, relaxed) && atom_swap(&lane->asleep, 0, relaxed))
+		weft__wake(&lane->asleep, 1, WEFT__SHARED);
+}
+
 void lane_publish(struct lane *lane, unsigned i)
 {
 	/* S1 release: pairs with the worker's CAS; the request goes with it. */
 	atom_store(&lane->slot[i].state, SLOT_QUEUED, release);
-	/* B1 seq_cst: pairs with the fence in worker.c. */
-	atom_fence(seq_cst);
-	if (atom_load(&lane->asleep, relaxed) && atom_swap(&lane->asleep, 0, relaxed))
-		weft__wake(&lane->slot[i].state, 1, WEFT__SHARED);
+	wake_worker(lane);
 }
 
-void lane_end(struct lane *lane, unsigned next)
+void lane_end(struct lane *lane)
 {
 	atom_store(&lane->ending, 1, relaxed);
-	/* B1 seq_cst: as in lane_publish. */
-	atom_fence(seq_cst);
-	weft__wake(&lane->slot[next].state, 1, WEFT__SHARED);
+	wake_worker(lane);
 }
 
 bool lane_take_back(struct lane_slot *slot)

@@ -68,7 +68,7 @@ struct lane_slot {
 };
 
 struct lane {
-	_Alignas(LANE_ALIGN) atom_u32 asleep;    /* the worker sleeps on the state of its next slot */
+	_Alignas(LANE_ALIGN) atom_u32 asleep;    /* 1: the worker sleeps, on this word */
 	atom_u32 ending;                         /* the worker is to leave */
 	_Alignas(LANE_ALIGN) atom_u32 listening; /* the pool wants its descriptor written */
 	uint32_t slot_size;                      /* bytes of payload per slot */
@@ -95,7 +95,7 @@ static inline char *lane_payload(struct lane *lane, unsigned i, size_t slot_size
 /* The pool's side: lane.c */
 int lane_create(struct lane **ret, size_t slot_size, uint32_t max_tasks); /* returns its memfd */
 void lane_publish(struct lane *lane, unsigned i);                         /* the request is written */
-void lane_end(struct lane *lane, unsigned next); /* the worker, at slot next, leaves */
+void lane_end(struct lane *lane); /* the worker leaves */
 bool lane_take_back(struct lane_slot *slot);     /* it had not begun */
 bool lane_listen(struct lane *lane);             /* true: look again first */
 

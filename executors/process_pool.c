@@ -103,7 +103,7 @@ static void tell_to_leave(struct process_pool *p)
 
 		e->leaving = true;
 		if (e->shared)
-			lane_end(e->shared, e->head % LANE_SLOTS);
+			lane_end(e->shared);
 	}
 	p->leave_by = weft_after(LEAVE_PATIENCE);
 	weft__unlock(&p->lock);

@@ -48,10 +48,10 @@ static bool await_state(const struct worker *w, struct lane_slot *slot, uint32_t
 			continue;
 		}
 		atom_store(&w->lane->asleep, 1, relaxed);
-		/* B1 seq_cst: before the last look, which the futex takes; pairs with lane_publish. */
+		/* B1 seq_cst: before the last look; pairs with wake_worker in lane.c. */
 		atom_fence(seq_cst);
 		if (atom_load(&slot->state, relaxed) == s && !atom_load(&w->lane->ending, relaxed))
-			weft__wait(&slot->state, s, WEFT_FOREVER, WEFT__SHARED);
+			weft__wait(&w->lane->asleep, 1, WEFT_FOREVER, WEFT__SHARED);
 		atom_store(&w->lane->asleep, 0, relaxed);
 	}
 }

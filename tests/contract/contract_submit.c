@@ -354,3 +354,32 @@ TEST(submit_priority)
 	}
 	weft_executor_free(ex);
 }
+
+/* Bursts with pauses about as long as a worker looks for work before it sleeps. */
+TEST(submit_in_bursts)
+{
+	enum { BURSTS = 6000, MOST = 5 };
+	weft_executor *ex = test_executor();
+	unsigned seed = 1;
+	size_t wrong = 0;
+	for (int burst = 0; burst < BURSTS; burst++) {
+		uint64_t value[MOST];
+		weft_task t[MOST];
+		size_t n = 1 + (size_t)rand_r(&seed) % MOST;
+		for (size_t i = 0; i < n; i++) {
+			value[i] = i;
+			t[i] = (weft_task){.fn = test_square_fn, .arg = &value[i], .arg_size = 8};
+			t[i].result = &value[i];
+			t[i].result_size = 8;
+			REQUIRE_EQ(weft_submit(ex, &t[i]), 0);
+			for (volatile int spin = rand_r(&seed) % 2000; spin > 0; spin--)
+				;
+		}
+		for (size_t i = 0; i < n; i++) {
+			test_wait(weft_task_future(&t[i]));
+			wrong += value[i] != i * i;
+		}
+	}
+	CHECK_EQ(wrong, 0);
+	weft_executor_free(ex);
+}
