@@ -183,6 +183,12 @@ int weft_executor_stats(const weft_executor *ex, struct weft_stats *ret)
 	s.submitted = atom_load(&e->submitted, relaxed);
 	if (e->ops.stats)
 		e->ops.stats(e->self, &s);
+	weft__lock(&e->lock);
+	for (struct list_node *n = e->promised; n; n = list_after(e->promised, n))
+		s.queued++;
+	weft__unlock(&e->lock);
+	if (s.submitted > s.completed + s.queued)
+		s.running = s.submitted - s.completed - s.queued;
 	*ret = s;
 	return 0;
 }

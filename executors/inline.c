@@ -5,8 +5,6 @@
  */
 #include "state.h"
 
-static struct weft_executor executor;
-
 static int run_offer(void *self, struct weft_offer *offer)
 {
 	(void)self;
@@ -23,20 +21,9 @@ static int run_offer(void *self, struct weft_offer *offer)
 	return (int)offer->n;
 }
 
-static void count_running(void *self, struct weft_stats *ret)
-{
-	(void)self;
-	/* Relaxed: a figure for people. What is accepted here and not done is running. */
-	ret->running = atom_load(&executor.load, relaxed) / 2;
-}
-
 /* generation 0: it belongs to every process, forks included. */
 static struct weft_executor executor = {
-	.ops = {.size = sizeof executor.ops,
-		.caps = WEFT_CAP_LOCAL,
-		.workers = 1,
-		.submit = run_offer,
-		.stats = count_running},
+	.ops = {.size = sizeof executor.ops, .caps = WEFT_CAP_LOCAL, .workers = 1, .submit = run_offer},
 	.name = "inline",
 };
 

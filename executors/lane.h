@@ -95,9 +95,9 @@ static inline char *lane_payload(struct lane *lane, unsigned i, size_t slot_size
 /* The pool's side: lane.c */
 int lane_create(struct lane **ret, size_t slot_size, uint32_t max_tasks); /* returns its memfd */
 void lane_publish(struct lane *lane, unsigned i);                         /* the request is written */
-void lane_end(struct lane *lane); /* the worker leaves */
-bool lane_take_back(struct lane_slot *slot);     /* it had not begun */
-bool lane_listen(struct lane *lane);             /* true: look again first */
+void lane_end(struct lane *lane);                                         /* the worker leaves */
+bool lane_take_back(struct lane_slot *slot);                              /* it had not begun */
+bool lane_listen(struct lane *lane);                                      /* true: look again first */
 
 /* The worker's side: worker.c */
 void worker_main(struct lane *lane, size_t slot_size, int bell);

@@ -273,14 +273,14 @@ void lanes_kill_all(struct process_pool *p)
 			lane_kill(&p->lane[i]);
 }
 
-unsigned lanes_running(const struct process_pool *p)
+unsigned lanes_queued(const struct process_pool *p)
 {
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < p->n; i++)
 		for (uint32_t at = p->lane[i].tail; at != p->lane[i].head; at++)
 			n += p->lane[i].task[at % LANE_SLOTS] &&
-			     atom_load(&slot_of(&p->lane[i], at)->state, relaxed) != SLOT_QUEUED;
+			     atom_load(&slot_of(&p->lane[i], at)->state, relaxed) == SLOT_QUEUED;
 	return n;
 }
 

@@ -39,8 +39,8 @@ struct lane_end {
 	weft_task *task[LANE_SLOTS];
 	weft_time born, retry_at;
 	unsigned failures; /* in a row, of workers that did nothing */
-	bool leaving;     /* told to leave */
-	bool killed;      /* by us */
+	bool leaving;      /* told to leave */
+	bool killed;       /* by us */
 	bool overdue;      /* killed for the deadline of what it ran */
 	bool garbage;      /* killed for what it wrote */
 	bool useful;       /* has done a task */
@@ -53,9 +53,9 @@ struct process_pool {
 	struct weft__lock lock; /* of all below that changes */
 	struct weft__taskq q;
 	struct lane_end *lane;
-	unsigned n; /* lanes */
-	size_t waiting;	    /* tasks in lanes behind another one: they count against the queue's limit */
-	int32_t low;	    /* no task in a lane has a lower priority */
+	unsigned n;     /* lanes */
+	size_t waiting; /* tasks in lanes behind another one: they count against the queue's limit */
+	int32_t low;    /* no task in a lane has a lower priority */
 	unsigned deaths;
 	bool dropping, killing, ending;
 	int broken;         /* negative errno: no worker can be started */
@@ -84,12 +84,12 @@ weft_time lanes_next_deadline(const struct process_pool *p);
 void lanes_rebalance(struct process_pool *p);
 bool lanes_listen(struct process_pool *p);                /* true: something has happened meanwhile */
 struct list_node *lanes_withdraw(struct process_pool *p); /* all that has not begun, claimed */
-void lanes_ask_all(struct process_pool *p); /* the tasks that run, to give up */
+void lanes_ask_all(struct process_pool *p);               /* the tasks that run, to give up */
 void lanes_kill_all(struct process_pool *p);
 void lane_kill(struct lane_end *e);
 enum weft_cancel lane_interrupt(struct process_pool *p, struct lane_end *e, uint32_t at, weft_task *t);
 void lane_failed(struct process_pool *p, struct lane_end *e, int err); /* no worker could be had for it */
-unsigned lanes_running(const struct process_pool *p);
+unsigned lanes_queued(const struct process_pool *p);                   /* tasks in them that have not begun */
 
 /* The worker of e is dead: lane_close; lanes_harvest until it finds none; then lane_lose, which puts back
  * into the queue what had not begun, as long as it returns a task that had; then lane_bury. */

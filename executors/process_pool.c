@@ -149,15 +149,11 @@ static void pool_free(void *self, bool forked)
 static void pool_stats(void *self, struct weft_stats *ret)
 {
 	struct process_pool *p = self;
-	unsigned in_lanes = 0;
 
 	weft__lock(&p->lock);
-	for (unsigned i = 0; i < p->n; i++) {
-		in_lanes += p->lane[i].tasks;
+	for (unsigned i = 0; i < p->n; i++)
 		ret->workers += p->lane[i].life != LANE_DOWN;
-	}
-	ret->running = lanes_running(p);
-	ret->queued = p->q.n + in_lanes - ret->running;
+	ret->queued = p->q.n + lanes_queued(p);
 	ret->deaths = p->deaths;
 	weft__unlock(&p->lock);
 }

@@ -29,7 +29,8 @@ void process_wake_watcher(const struct process_pool *p)
 
 static void finish(struct process_pool *p, const struct departed *d)
 {
-	/* A task less in the lanes may be room in the queue: before the finish, after which p may be freed. */
+	/* A task less in the lanes may be room in the queue: before the finish, after which p may be freed.
+	 */
 	weft__waitq_wake(&p->ex->room, 1);
 	weft__finish(weft__future(d->task), d->status, d->text, d->died ? &d->death : NULL);
 }

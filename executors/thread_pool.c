@@ -53,7 +53,6 @@ struct pool {
 	unsigned called;  /* of those in reserve, how many have been called back */
 	unsigned idle;    /* active, but looking for work in vain */
 	unsigned waking;  /* of the idle ones, how many have been woken and are on their way */
-	unsigned running;
 	bool dropping, ending;
 	struct worker *workers;
 	struct weft__eventcount work;
@@ -267,11 +266,9 @@ static void serve(struct pool *p)
 			if (!sleep_in_reserve(p))
 				return;
 		} else if ((t = weft__taskq_start(&p->q))) {
-			p->running++;
 			weft__unlock(&p->lock);
 			weft_impl_run(t);
 			weft__lock(&p->lock);
-			p->running--;
 		} else if (p->ending) {
 			return;
 		} else {
@@ -357,7 +354,6 @@ static void pool_stats(void *self, struct weft_stats *ret)
 
 	weft__lock(&p->lock);
 	ret->queued = p->q.n;
-	ret->running = p->running;
 	ret->workers = active(p);
 	weft__unlock(&p->lock);
 }

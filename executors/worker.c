@@ -29,7 +29,7 @@ static void ring(const struct worker *w)
 		return;
 	n = write(w->bell, &one, sizeof one);
 	if (n < 0 && errno != EAGAIN) /* full means that it is readable */
-		_exit(1); /* a task has closed the bell: our end is heard, and our reply found */
+		_exit(1);             /* a task has closed the bell: our end is heard, and our reply found */
 }
 
 /* Waits while the slot's state is none that concerns us. False: leave. */

@@ -86,7 +86,7 @@ struct weft_executor_ops {
 	 * locks may be held for ever: release memory and descriptors only. */
 	void (*free)(void *self, bool forked);
 
-	/* Fill in queued, running, workers, deaths. The rest is filled already. */
+	/* Fill in queued, workers, deaths. The rest is filled already; running follows from it. */
 	void (*stats)(void *self, struct weft_stats *ret);
 };
 
