@@ -74,6 +74,8 @@ bool weft__ask(weft_future *f, enum weft_cancel *ret)
 		ex = f->ex;
 		if (ex->ops.interrupt)
 			*ret = ex->ops.interrupt(ex->self, weft__task(f));
+		if (*ret == WEFT_CANCEL_DROPPED) /* a second canceller waits until it is done */
+			weft__claim(f, PHASE_RUNNING, PHASE_CLAIMED);
 	}
 	weft__unlock(weft__stripe(f));
 	return running;

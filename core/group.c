@@ -74,12 +74,13 @@ static void sweep(struct group *in, int status, bool all)
 	weft_time now = all ? 0 : weft_now();
 
 	weft__lock(&in->lock);
-	for (struct list_node *n = in->members, *next; n; n = next) {
+	/* The youngest first: or a worker whose task gives up starts one that was still to be dropped. */
+	for (struct list_node *n = in->members ? in->members->prev : NULL, *next; n; n = next) {
 		weft_future *f = list_entry(n, weft_future, live.member);
 		enum weft_cancel answer = WEFT_CANCEL_LATE;
 		struct list_node **mine = NULL;
 
-		next = list_after(in->members, n);
+		next = n == in->members ? NULL : n->prev;
 		if ((all || f->deadline <= now) && weft__claim(f, PHASE_QUEUED, PHASE_CLAIMED))
 			mine = &queued;
 		else if (all && weft__ask(f, &answer) && answer == WEFT_CANCEL_DROPPED)
