@@ -77,7 +77,7 @@ static bool fire_item(struct weft__link *link)
 	return true;
 }
 
-int weft__cq_watch(weft_cq *q, struct weft__cq_item *item, weft_future *f, void *tag)
+void weft__cq_watch(weft_cq *q, struct weft__cq_item *item, weft_future *f, void *tag)
 {
 	item->link.fire = fire_item;
 	item->link.node.next = NULL;
@@ -89,7 +89,6 @@ int weft__cq_watch(weft_cq *q, struct weft__cq_item *item, weft_future *f, void 
 	weft__unlock(&q->lock);
 	if (weft__link_add(f, &item->link, NULL))
 		make_ready(item);
-	return 0;
 }
 
 int weft_cq_watch(weft_cq *q, weft_future *f, void *tag)
@@ -105,7 +104,8 @@ int weft_cq_watch(weft_cq *q, weft_future *f, void *tag)
 	if (!item)
 		return -ENOMEM;
 	item->heap = true;
-	return weft__cq_watch(q, item, f, tag);
+	weft__cq_watch(q, item, f, tag);
+	return 0;
 }
 
 static struct weft__cq_item *pop_ready(weft_cq *q)

@@ -25,7 +25,7 @@ struct weft_cq {
 	struct weft__waitq waiters;
 };
 
-int weft__cq_watch(weft_cq *q, struct weft__cq_item *item, weft_future *f, void *tag);
+void weft__cq_watch(weft_cq *q, struct weft__cq_item *item, weft_future *f, void *tag);
 int weft__cq_next(weft_cq *q, weft_time deadline, bool interruptible, struct weft__cq_item **ret);
 
 #endif

@@ -122,6 +122,16 @@ static int join(weft_executor *ex, weft_time deadline)
 	return err;
 }
 
+/* Would the calling thread wait for itself? It runs a task of ex, or is one of its threads, which may run a
+ * continuation that belongs to another executor. */
+static bool is_own(weft_executor *ex)
+{
+	for (const weft_call *c = weft__current; c; c = c->outer)
+		if (weft__future(c->task)->ex == ex)
+			return true;
+	return ex->ops.inside && ex->ops.inside(ex->self);
+}
+
 int weft_executor_stop(weft_executor *ex, enum weft_stop how, weft_time deadline)
 {
 	int err;
@@ -131,9 +141,8 @@ int weft_executor_stop(weft_executor *ex, enum weft_stop how, weft_time deadline
 	if (weft__forked(ex->generation))
 		return -ECHILD;
 	begin_stop(ex, how);
-	for (const weft_call *c = weft__current; c; c = c->outer)
-		if (weft__future(c->task)->ex == ex)
-			return -EDEADLK;
+	if (is_own(ex))
+		return -EDEADLK;
 	err = wait_empty(ex, deadline);
 	return err ? err : join(ex, deadline);
 }

@@ -8,10 +8,9 @@
  *
  *   tag  word      from -> to                    order                      carries
  *   F1   f.state   finish -> wait, status        CAS acq_rel -> load acq    status, result, the storage
- *   F2   f.state   wait (WAITERS) -> finish      CAS -> the CAS of F1     nothing: one word, so the finisher
- *                                                                           sees the flag or the waiter DONE
- *   F3   f.state   link_add (LINKS) -> finish    under the stripe lock: a finisher that sees the flag takes
- *                                                the lock before it publishes
+ *   F2   f.state   wait (WAITERS) -> finish      CAS -> the CAS of F1       nothing: one word, so the
+ * finisher sees the flag or the waiter DONE F3   f.state   link_add (LINKS) -> finish    under the stripe
+ * lock: a finisher that sees the flag takes the lock before it publishes
  *
  * Links hang on f, so they are taken off before f is published, and fired after, when who is told finds it
  * done; all under one hold of the stripe lock, so that who removes his link knows whether it has fired.
@@ -134,6 +133,17 @@ static void count(weft_executor *ex, int status)
 	atom_add(&ex->completed, 1, relaxed);
 }
 
+static const char *signal_text(int signal)
+{
+#ifdef __GLIBC__
+	const char *text = sigdescr_np(signal);
+
+	return text ? text : "unknown";
+#else
+	return strsignal(signal);
+#endif
+}
+
 static void describe_death(struct weft__outcome *o, const struct weft__death *d)
 {
 	o->death = *d;
@@ -142,7 +152,7 @@ static void describe_death(struct weft__outcome *o, const struct weft__death *d)
 			 d->code);
 	else
 		snprintf(o->death_text, sizeof o->death_text, "worker %d killed by signal %d (%s)%s", d->pid,
-			 d->signal, strsignal(d->signal), d->core ? ", core dumped" : "");
+			 d->signal, signal_text(d->signal), d->core ? ", core dumped" : "");
 }
 
 static void write_outcome(weft_future *f, int status, const char *text, const struct weft__death *death)
@@ -172,7 +182,6 @@ void weft__finish(weft_future *f, int status, const char *text, const struct wef
 	write_outcome(f, status, text, death);
 	count(ex, status);
 	rest = publish(f);
-	weft__release(rest);
 	if (group)
 		weft__group_done(group, status);
 	if (cause)
@@ -180,4 +189,6 @@ void weft__finish(weft_future *f, int status, const char *text, const struct wef
 	if (heap)
 		weft_future_unref(f);
 	weft__load_leave(ex, 1);
+	/* Last, since it may run bodies, which may wait for any of the above. */
+	weft__release(rest);
 }

@@ -120,7 +120,8 @@ static int launch(struct map *m, struct chunk *c)
 	m->next += c->batch.n;
 	c->flying = true;
 	m->flying++;
-	return weft__cq_watch(&m->q, &c->item, weft_task_future(&c->task), c);
+	weft__cq_watch(&m->q, &c->item, weft_task_future(&c->task), c);
+	return 0;
 }
 
 static void launch_all(struct map *m)

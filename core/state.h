@@ -22,7 +22,8 @@
  *   ASKED     the task was asked to stop: likewise, which keeps the executor alive while the canceller
  *             talks to it
  *
- * Locks, in the order in which they may nest: group, stripe, the executor's own, waitq and queue locks.
+ * Locks, in the order in which they may nest: group, stripe, completion queue, the executor's own, waitq.
+ * The lock of weft_executor and that of the graph of waits are leaves: nothing is taken under them.
  * No lock is held while a body or a continuation runs.
  */
 #ifndef WEFT_CORE_STATE_H
@@ -114,6 +115,9 @@ struct __attribute__((may_alias)) weft_future {
 		struct weft__outcome outcome;
 	};
 };
+
+_Static_assert(sizeof(weft_future) <= sizeof((weft_task *)0)->opaque_, "a future has outgrown its words");
+_Static_assert(sizeof(weft_task) == 256, "the size of a task is part of the ABI");
 
 /* The future of weft_async: task, reference count, copies of argument and room for the result. */
 struct weft__heap_future {

@@ -15,8 +15,9 @@
  *                      DIED lane epoch pid, status, usage  a worker has ended; the last word on it
  *
  * The nursery watches its workers' pidfds, and the caller's: when the caller ends it leaves, and by their
- * parent-death signal so do the workers. It is nobody's child that the caller could wait for by accident:
- * it is started by an intermediate that has gone.
+ * parent-death signal so do the workers. It is no child that the caller could wait for by accident: it is
+ * started by an intermediate that has gone, so it is a child of process 1, or of a subreaper. (A caller
+ * that is one of these meets it in wait(), as it meets every orphan.)
  */
 #ifndef WEFT_EXECUTORS_NURSERY_H
 #define WEFT_EXECUTORS_NURSERY_H

@@ -304,7 +304,7 @@ bool lanes_overdue(struct process_pool *p, struct departed *ret)
 				*ret = (struct departed){.task = t, .status = -ETIMEDOUT};
 				return true;
 			}
-			if (atom_load(&slot_of(e, at)->state, relaxed) != SLOT_RUNNING || e->killed ||
+			if (atom_load(&slot_of(e, at)->state, relaxed) == SLOT_DONE || e->killed ||
 			    weft__future(t)->deadline + DEADLINE_GRACE > now)
 				continue;
 			e->overdue = true;

@@ -19,6 +19,9 @@
 
 #include <pthread.h>
 
+/* How long who was told to leave may take before it is killed. */
+#define LEAVE_PATIENCE WEFT_SECONDS(1)
+
 enum lane_life {
 	LANE_DOWN,     /* no worker: one is to be asked for at retry_at */
 	LANE_STARTING, /* asked for; the lane takes tasks already */
@@ -60,6 +63,7 @@ struct process_pool {
 	bool dropping, killing, ending;
 	int broken;         /* negative errno: no worker can be started */
 	weft_time leave_by; /* when ending: who is still there then is killed */
+	bool leave_late;    /* they have been killed, and are still there */
 	weft_time wake_at;  /* when the watcher will look at deadlines next */
 	int bell;           /* eventfd: by workers and submitters, for the watcher */
 	int sock;           /* to the nursery; -1: gone */
@@ -102,6 +106,7 @@ void lane_start(struct process_pool *p, unsigned i);
 
 /* process_watch.c */
 void *process_watch(void *pool);
+bool process_is_watcher(const struct process_pool *p); /* the calling thread */
 void process_wake_watcher(const struct process_pool *p);
 int process_greet_nursery(struct process_pool *p);
 

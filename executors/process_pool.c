@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define QUEUE_DEFAULT 65536
@@ -20,9 +21,6 @@
 #define SLOT_DEFAULT  65536
 #define SLOT_MIN      64
 #define SLOT_MAX      (1u << 28)
-
-/* How long workers that were told to leave may take before they are killed. */
-#define LEAVE_PATIENCE WEFT_SECONDS(1)
 
 static int pool_submit(void *self, struct weft_offer *offer)
 {
@@ -36,7 +34,7 @@ static int pool_submit(void *self, struct weft_offer *offer)
 		if (p->dropping)
 			err = -ESHUTDOWN;
 		else if (p->broken)
-			err = p->broken;
+			err = -EIO;
 		else if (p->q.n + p->waiting >= p->opts.queue && !offer->force)
 			err = -EAGAIN;
 		else
@@ -71,6 +69,11 @@ static enum weft_cancel pool_interrupt(void *self, weft_task *t)
 	answer = lane_interrupt(p, &p->lane[f->live.place[0]], f->live.place[1], t);
 	weft__unlock(&p->lock);
 	return answer;
+}
+
+static bool pool_inside(void *self)
+{
+	return process_is_watcher(self);
 }
 
 static void pool_stop(void *self, enum weft_stop how)
@@ -114,7 +117,7 @@ static void pool_join(void *self)
 {
 	struct process_pool *p = self;
 	struct nursery_msg quit = {.kind = NURSERY_QUIT};
-	struct pollfd end = {.fd = p->nursery, .events = POLLIN};
+	struct pollfd end = {.events = POLLIN};
 
 	tell_to_leave(p);
 	pthread_join(p->watcher, NULL);
@@ -164,6 +167,7 @@ static const struct weft_executor_ops pool_ops = {
 	.submit = pool_submit,
 	.remove = pool_remove,
 	.interrupt = pool_interrupt,
+	.inside = pool_inside,
 	.stop = pool_stop,
 	.join = pool_join,
 	.free = pool_free,

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -18,6 +19,13 @@
 #include <unistd.h>
 
 #define GREETING_PATIENCE WEFT_SECONDS(20)
+
+static _Thread_local const struct process_pool *watched;
+
+bool process_is_watcher(const struct process_pool *p)
+{
+	return watched == p;
+}
 
 void process_wake_watcher(const struct process_pool *p)
 {
@@ -50,21 +58,22 @@ static void finish_harvest(struct process_pool *p)
 	} while (found);
 }
 
-/* What went back into the queue of a pool that drops everything is dropped. */
-static void drop_queue(struct process_pool *p, int status)
+/* What is in the queue of a pool that drops everything, or has no workers and gets none. */
+static void drop_queue(struct process_pool *p, bool broken)
 {
 	struct list_node *dropped;
+	char why[WEFT_ERROR_TEXT_MAX + 1];
 
 	weft__lock(&p->lock);
 	dropped = weft__taskq_drop(&p->q);
+	snprintf(why, sizeof why, "no worker could be started: %s", weft_strerror(p->broken));
 	weft__unlock(&p->lock);
-	if (status == -ECANCELED) {
+	if (!broken) {
 		weft__taskq_finish_dropped(dropped);
 		return;
 	}
 	for (struct list_node *n; (n = list_pop(&dropped));)
-		weft__finish(list_entry(n, weft_future, live.queue), status, "no worker could be started",
-			     NULL);
+		weft__finish(list_entry(n, weft_future, live.queue), -EIO, why, NULL);
 }
 
 static void bury(struct process_pool *p, struct lane_end *e, const struct weft__death *death)
@@ -242,16 +251,20 @@ static void replace_workers(struct process_pool *p)
 	dropping = p->dropping;
 	weft__unlock(&p->lock);
 	if (broken || dropping)
-		drop_queue(p, dropping ? -ECANCELED : broken);
+		drop_queue(p, !dropping);
 }
 
-/* Workers that were told to leave, and stay, are killed. */
+/* Workers that were told to leave, and stay, are killed; if even then nothing is heard of them, the nursery
+ * that should tell us is at fault, and is killed too. */
 static void enforce_leaving(struct process_pool *p)
 {
 	weft__lock(&p->lock);
 	if (p->ending && weft_now() >= p->leave_by) {
-		p->leave_by = WEFT_FOREVER;
+		if (p->leave_late && p->nursery >= 0)
+			syscall(SYS_pidfd_send_signal, p->nursery, SIGKILL, NULL, 0);
 		lanes_kill_all(p);
+		p->leave_late = true;
+		p->leave_by = weft_after(LEAVE_PATIENCE);
 	}
 	weft__unlock(&p->lock);
 }
@@ -289,6 +302,7 @@ void *process_watch(void *arg)
 	weft_time wake_at;
 	bool again;
 
+	watched = p;
 	prctl(PR_SET_NAME, "weft-watch");
 	for (;;) {
 		hear_all(p);

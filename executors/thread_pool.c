@@ -33,12 +33,17 @@
 #define RESERVE_STAY  WEFT_MS(500)
 #define STACK_MARGIN  (256 * 1024) /* bytes that a task may count on */
 
+enum worker_life {
+	WORKER_NONE,
+	WORKER_ALIVE,
+	WORKER_ENDED /* or about to; to be joined. It does not need the lock any more */
+};
+
 struct worker {
 	struct pool *pool;
 	pthread_t thread;
-	struct worker *next;
+	enum worker_life life; /* under the lock */
 	const char *stack_end; /* lowest usable address; NULL: unknown */
-	bool gone;             /* has ended or is about to; under the lock */
 };
 
 struct pool {
@@ -54,10 +59,11 @@ struct pool {
 	unsigned idle;    /* active, but looking for work in vain */
 	unsigned waking;  /* of the idle ones, how many have been woken and are on their way */
 	bool dropping, ending;
-	struct worker *workers;
+	unsigned room; /* places in workers: made with the pool, so that a submit allocates nothing */
 	struct weft__eventcount work;
 	struct weft__eventcount recall;
 	char name[16];
+	struct worker workers[];
 };
 
 static _Thread_local struct worker *self_worker;
@@ -67,43 +73,42 @@ static unsigned active(const struct pool *p)
 	return p->threads - p->blocked - p->reserve;
 }
 
-/* Under the lock: frees the workers that have ended. They do not need the lock any more. */
-static void reap(struct pool *p)
-{
-	for (struct worker **link = &p->workers, *w; (w = *link);) {
-		if (!w->gone) {
-			link = &w->next;
-			continue;
-		}
-		*link = w->next;
-		pthread_join(w->thread, NULL);
-		free(w);
-	}
-}
-
 static void *worker_main(void *arg);
+
+/* Under the lock: a place for another worker; NULL: there are as many as there may be. */
+static struct worker *free_place(struct pool *p)
+{
+	for (unsigned i = 0; i < p->room; i++) {
+		struct worker *w = &p->workers[i];
+
+		if (w->life == WORKER_ENDED) {
+			pthread_join(w->thread, NULL);
+			w->life = WORKER_NONE;
+		}
+		if (w->life == WORKER_NONE)
+			return w;
+	}
+	return NULL;
+}
 
 /* Under the lock. */
 static int add_worker(struct pool *p)
 {
-	struct worker *w = calloc(1, sizeof *w);
+	struct worker *w = free_place(p);
 	sigset_t all, old;
 	int err;
 
 	if (!w)
-		return -ENOMEM;
-	reap(p);
+		return -EAGAIN;
 	w->pool = p;
+	w->stack_end = NULL;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	err = pthread_create(&w->thread, NULL, worker_main, w);
+	err = -pthread_create(&w->thread, NULL, worker_main, w);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (err) {
-		free(w);
-		return -err;
-	}
-	w->next = p->workers;
-	p->workers = w;
+	if (err)
+		return err;
+	w->life = WORKER_ALIVE;
 	p->threads++;
 	return 0;
 }
@@ -127,7 +132,7 @@ static struct kick kick(struct pool *p, size_t n)
 		if (p->reserve > p->called) {
 			p->called++;
 			k.recall = true;
-		} else if (p->threads >= p->size + WEFT_SPARES_MAX || add_worker(p)) {
+		} else if (add_worker(p)) {
 			break;
 		}
 	}
@@ -301,7 +306,7 @@ static void *worker_main(void *arg)
 	weft__lock(&p->lock);
 	serve(p);
 	p->threads--;
-	w->gone = true;
+	w->life = WORKER_ENDED;
 	weft__unlock(&p->lock);
 	return NULL;
 }
@@ -329,23 +334,22 @@ static void pool_join(void *self)
 	weft__unlock(&p->lock);
 	weft__ec_notify(&p->work, INT32_MAX);
 	weft__ec_notify(&p->recall, INT32_MAX);
-	/* No task is left, so the list does not grow any more. */
-	for (struct worker *w = p->workers; w; w = p->workers) {
-		pthread_join(w->thread, NULL);
-		p->workers = w->next;
-		free(w);
+	/* No task is left, so no worker is added any more; those that have ended are joined here too. */
+	for (unsigned i = 0; i < p->room; i++) {
+		bool any;
+
+		weft__lock(&p->lock);
+		any = p->workers[i].life != WORKER_NONE;
+		weft__unlock(&p->lock);
+		if (any)
+			pthread_join(p->workers[i].thread, NULL);
 	}
 }
 
 static void pool_free(void *self, bool forked)
 {
-	struct pool *p = self;
-
-	for (struct worker *w = forked ? p->workers : NULL, *next; w; w = next) {
-		next = w->next;
-		free(w);
-	}
-	free(p);
+	(void)forked; /* memory is all there is to free */
+	free(self);
 }
 
 static void pool_stats(void *self, struct weft_stats *ret)
@@ -407,9 +411,10 @@ int weft_thread_pool_new(weft_executor **ret, const struct weft_thread_pool_opts
 		err = check_opts(&o);
 	if (err)
 		return err;
-	p = calloc(1, sizeof *p);
+	p = calloc(1, sizeof *p + (o.threads + WEFT_SPARES_MAX) * sizeof p->workers[0]);
 	if (!p)
 		return -ENOMEM;
+	p->room = o.threads + WEFT_SPARES_MAX;
 	p->limit = o.queue;
 	snprintf(p->name, sizeof p->name, "%s", o.name ? o.name : "weft");
 	err = start_workers(p, o.threads);

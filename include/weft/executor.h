@@ -82,7 +82,8 @@ WEFT_API weft_executor *weft_inline(void);
  *         parent's, this is a fork of it.
  * @owns   ex stays the caller's: free it afterwards.
  * @from   Any thread, or inside a task. Not a signal handler.
- * @waits  For the tasks, until deadline.
+ * @waits  For the tasks, until deadline; once they are done, for the workers to leave: processes that do
+ *         not within a second are killed.
  * @orders What all bodies wrote happens before a return of 0.
  * Example: if (weft_executor_stop(ex, WEFT_STOP_DRAIN, weft_after(WEFT_SECONDS(5))) == -ETIMEDOUT)
  *                  weft_executor_stop(ex, WEFT_STOP_KILL, WEFT_FOREVER); */

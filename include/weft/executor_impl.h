@@ -70,7 +70,7 @@ struct weft_executor_ops {
 	/* The calling thread is about to sleep inside a task (blocked), or has woken (!blocked). */
 	void (*blocking)(void *self, bool blocked);
 
-	/* Is the calling thread running a task of this executor? */
+	/* Is the calling thread one of this executor's? It then cannot wait for the executor to end. */
 	bool (*inside)(void *self);
 
 	/* New tasks are refused from now on. how is CANCEL or KILL: also take every queued task that

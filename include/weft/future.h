@@ -67,7 +67,8 @@ WEFT_API int weft_future_wait(weft_future *f, weft_time deadline);
  *         returned; or one of the library's: -ECANCELED: cancelled | -ETIMEDOUT: its own deadline
  *         passed | -EOWNERDEAD: the worker died, see weft_future_death | -ENOEXEC: the worker's
  *         program has no such function | -ESHUTDOWN: its executor stopped before it could start |
- *         -EBADMSG: the worker sent garbage. -EINVAL: f is NULL or was never submitted.
+ *         -EBADMSG: the worker sent garbage | -EIO: no worker could be started. -EINVAL: f is NULL or was
+ * never submitted.
  * @owns   f stays the caller's.
  * @from   Any thread, or inside a task.
  * @waits  Never.

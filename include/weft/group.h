@@ -46,7 +46,8 @@ WEFT_API void weft_group_cancel(weft_group *g);
  *
  * @return 0: all succeeded | the first failure; -ECANCELED where weft_group_cancel came first |
  *         -ECANCELED, too, if the calling task is cancelled: the members are then cancelled and still
- *         waited for | -EDEADLK: called by a member | -EINVAL: g is NULL.
+ *         waited for | -EDEADLK: called by a member | -EINVAL: g is NULL |
+ *         -ECHILD: the group's executor is the parent's, this is a fork of it.
  * @owns   The tasks are the caller's again.
  * @from   Any thread, or inside a task, but one at a time. Not a signal handler.
  * @waits  Until every member is done. Inside a task of a pool of threads it runs unstarted members.

@@ -40,8 +40,9 @@ struct weft_process_pool_opts {
  *
  * Workers are in the caller's process group and session. In a worker SIGINT is ignored, every other
  * signal has its default action; descriptors 0 to 2 are the caller's, all others are closed (with
- * WEFT_START_FORK: only the library's own). They end when the pool does or when the caller's process
- * ends, in whatever way. weft_executors of the caller do not exist in a worker; a task may make its own.
+ * WEFT_START_FORK: only this pool's own). They end when the pool does or when the caller's process
+ * ends, in whatever way. A task that calls exit or pthread_exit ends its worker. Executors of the caller do
+ * not exist in a worker; a task may make its own.
  *
  * @param opts  NULL: all defaults.
  * @return 0 | -EINVAL: ret is NULL, or unknown options set | -ERANGE: a number outside its limits |

@@ -46,10 +46,12 @@ typedef struct weft_task {
  *         running | -ESHUTDOWN: ex is stopping or stopped | -EXDEV: t is WEFT_TASK_LOCAL and ex runs
  *         in another address space | -E2BIG: arg and result exceed what one slot of ex carries |
  *         -ENOEXEC: fn lies in a file without a build-id, or in none | -EINVAL: a NULL, unknown
- *         flags, or a size without its pointer | -ECHILD: ex is the parent's, this is a fork of it.
+ *         flags, or a size without its pointer | -ECHILD: ex is the parent's, this is a fork of it |
+ *         -EIO: worker processes could not be started, time and again.
  * @owns   From 0 until done, *t and the bytes at arg and result are the executor's.
  * @from   Any thread, or inside a task. Not a signal handler.
- * @waits  Never, save that an inline executor runs the task. Allocates nothing.
+ * @waits  Never, save that an inline executor runs the task. Allocates nothing; but a pool of threads
+ *         whose threads sleep inside tasks may start another one here.
  * @orders What the caller wrote before happens before fn starts. Two tasks are unordered, even if
  *         submitted in order, unless ex runs one at a time and they have one priority.
  * Example: weft_task t = {.fn = is_prime, .arg = &n, .arg_size = sizeof n, .result = &yes, .result_size = 1};
