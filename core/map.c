@@ -65,7 +65,8 @@ static size_t chunk_size(const struct map *m)
 	size_t workers = m->ex->ops.workers ? m->ex->ops.workers : 1;
 	size_t chunk = m->opts.chunk ? m->opts.chunk : m->n / (workers * CHUNKS_PER_WORKER);
 
-	return min_size(min_size(chunk ? chunk : 1, slot_elements(m)), m->n);
+	chunk = min_size(min_size(chunk, slot_elements(m)), m->n);
+	return chunk ? chunk : 1;
 }
 
 static void fill(struct map *m, struct chunk *c)
@@ -196,7 +197,7 @@ static int run(struct map *m)
 
 	m->opts.chunk = chunk_size(m);
 	m->end = m->n;
-	m->window = min_size(workers * WINDOW_PER_WORKER, (m->n - 1) / m->opts.chunk + 1);
+	m->window = 1 + min_size(workers * WINDOW_PER_WORKER - 1, (m->n - 1) / m->opts.chunk);
 	m->q.fd = -1;
 	m->chunks = calloc(m->window, sizeof *m->chunks);
 	if (!m->chunks)

@@ -5,11 +5,11 @@
 static int is_prime(weft_call *call, const void *arg, void *result)
 {
 	uint64_t n = *(const uint64_t *)arg;
-	bool *prime = result;
+	bool prime = n > 1;
 	(void)call;
-	*prime = n > 1;
-	for (uint64_t i = 2; i <= n / i && *prime; i++)
-		*prime = n % i != 0;
+	for (uint64_t i = 2; prime && i <= n / i; i++)
+		prime = n % i != 0;
+	*(bool *)result = prime;
 	return 0;
 }
 

@@ -50,7 +50,7 @@ static void reset_signals(bool nursery)
 	for (size_t i = 0; nursery && i < sizeof spared / sizeof spared[0]; i++)
 		signal(spared[i], SIG_IGN);
 	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	pthread_sigmask(SIG_SETMASK, &none, NULL);
 }
 
 static void send_or_leave(const struct nursery *n, const struct nursery_msg *m, int fd)

@@ -63,11 +63,12 @@ static bool invited(const char *by)
 
 __attribute__((constructor)) static void enter_nursery(void)
 {
-	const char *by = getenv(NURSERY_VARIABLE);
+	/* Before main() there is one thread. */
+	const char *by = getenv(NURSERY_VARIABLE); /* NOLINT(concurrency-mt-unsafe) */
 
 	if (!by || !invited(by))
 		return;
-	unsetenv(NURSERY_VARIABLE);
+	unsetenv(NURSERY_VARIABLE); /* NOLINT(concurrency-mt-unsafe) */
 	fcntl(NURSERY_FD, F_SETFD, FD_CLOEXEC);
 	close_from(NURSERY_FD + 1);
 	nursery_main(NURSERY_FD);

@@ -80,7 +80,8 @@ static const struct {
 
 static const char *from_environment(void)
 {
-	const char *text = getenv("WEFT_EXECUTOR");
+	/* As safe as any reading of the environment: the program must not change it meanwhile. */
+	const char *text = getenv("WEFT_EXECUTOR"); /* NOLINT(concurrency-mt-unsafe) */
 
 	return text && *text ? text : "threads";
 }

@@ -31,7 +31,7 @@
 #define QUEUE_DEFAULT 65536
 #define QUEUE_MAX     (1u << 30)
 #define RESERVE_STAY  WEFT_MS(500)
-#define STACK_MARGIN  (256 * 1024) /* bytes that a task may count on */
+#define STACK_MARGIN  (256L * 1024) /* bytes that a task may count on */
 
 enum worker_life {
 	WORKER_NONE,

@@ -15,7 +15,6 @@
 #include <weft/executor_impl.h>
 
 struct solo {
-	weft_executor *ex;
 	pthread_t thread;
 	pthread_mutex_t lock;   /* of all below */
 	pthread_cond_t changed; /* the queue, or ending */
@@ -24,18 +23,12 @@ struct solo {
 	bool dropping, ending;
 };
 
-/* Where in the chain t is pointed to; or where it ends, if t is NULL or not there. */
-static void **find(struct solo *s, const weft_task *t)
+/* Takes t out of the chain. Was it there? */
+static bool unlink_task(struct solo *s, weft_task *t)
 {
 	void **p = &s->first;
 	while (*p && *p != t)
 		p = weft_impl_link(*p);
-	return p;
-}
-
-static bool unlink_task(struct solo *s, weft_task *t)
-{
-	void **p = find(s, t);
 	if (!*p)
 		return false;
 	*p = *weft_impl_link(t);
@@ -98,48 +91,6 @@ static void solo_remove(void *self, weft_task *t)
 	pthread_mutex_unlock(&s->lock);
 }
 
-static bool solo_inside(void *self)
-{
-	return pthread_equal(pthread_self(), ((struct solo *)self)->thread);
-}
-
-/* One of our bodies waits for t, on our only thread: unless it runs t itself, it waits for ever. */
-static bool solo_take(void *self, weft_task *t)
-{
-	struct solo *s = self;
-	bool mine = false;
-	if (solo_inside(s)) {
-		pthread_mutex_lock(&s->lock);
-		mine = unlink_task(s, t) && weft_impl_start(t);
-		pthread_mutex_unlock(&s->lock);
-	}
-	return mine;
-}
-
-/* Drops what has not started, if it is to be dropped; finishes it when the lock is no longer held. */
-static void solo_stop(void *self, enum weft_stop how)
-{
-	struct solo *s = self;
-	void *dropped = NULL;
-	if (how == WEFT_STOP_DRAIN)
-		return;
-	pthread_mutex_lock(&s->lock);
-	s->dropping = true;
-	for (weft_task *t = s->first, *next; t; t = next) {
-		next = *weft_impl_link(t);
-		if (!weft_impl_drop(t))
-			continue; /* a canceller has it, and calls remove() */
-		unlink_task(s, t);
-		*weft_impl_link(t) = dropped;
-		dropped = t;
-	}
-	pthread_mutex_unlock(&s->lock);
-	for (weft_task *t; (t = dropped);) {
-		dropped = *weft_impl_link(t);
-		weft_impl_finish(t, -ECANCELED, NULL);
-	}
-}
-
 static void solo_join(void *self)
 {
 	struct solo *s = self;
@@ -158,6 +109,45 @@ static void solo_free(void *self, bool forked)
 		pthread_mutex_destroy(&s->lock);
 	}
 	free(s);
+}
+
+/* ---- So far it runs tasks. The rest: a stop that drops, waits inside a task, figures. ---- */
+
+/* Drops what has not started, if it is to be dropped; finishes it when the lock is not held. */
+static void solo_stop(void *self, enum weft_stop how)
+{
+	struct solo *s = self;
+	weft_task *t = NULL;
+	do {
+		pthread_mutex_lock(&s->lock);
+		s->dropping = s->dropping || how != WEFT_STOP_DRAIN;
+		t = s->dropping ? s->first : NULL;
+		while (t && !weft_impl_drop(t)) /* else a canceller has it, and calls remove() */
+			t = *weft_impl_link(t);
+		if (t)
+			unlink_task(s, t);
+		pthread_mutex_unlock(&s->lock);
+		if (t)
+			weft_impl_finish(t, -ECANCELED, NULL);
+	} while (t);
+}
+
+static bool solo_inside(void *self)
+{
+	return pthread_equal(pthread_self(), ((struct solo *)self)->thread);
+}
+
+/* One of our bodies waits for t, on our only thread: unless it runs t itself, it waits for ever. */
+static bool solo_take(void *self, weft_task *t)
+{
+	struct solo *s = self;
+	bool mine = false;
+	if (solo_inside(s)) {
+		pthread_mutex_lock(&s->lock);
+		mine = unlink_task(s, t) && weft_impl_start(t);
+		pthread_mutex_unlock(&s->lock);
+	}
+	return mine;
 }
 
 static void solo_stats(void *self, struct weft_stats *ret)
@@ -187,16 +177,369 @@ static const struct weft_executor_ops solo_ops = {
 static int solo_new(weft_executor **ret, size_t room)
 {
 	struct solo *s = calloc(1, sizeof *s);
-	int err = s ? weft_executor_new(&s->ex, "solo", &solo_ops, s) : -ENOMEM;
-	if (err) {
-		free(s);
-		return err;
-	}
+	if (!s)
+		return -ENOMEM;
 	s->room = room;
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->changed, NULL);
-	err = -pthread_create(&s->thread, NULL, solo_work, s);
-	if (!err)
-		*ret = s->ex;
+	int err = -pthread_create(&s->thread, NULL, solo_work, s);
+	if (!err) {
+		err = weft_executor_new(ret, "solo", &solo_ops, s);
+		if (!err)
+			return 0;
+		solo_join(s);
+	}
+	solo_free(s, false);
 	return err;
+}
+
+/* ---- The tests ---- */
+
+#include "harness.h"
+
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <weft/cq.h>
+#include <weft/group.h>
+
+static weft_executor *solo(size_t room)
+{
+	weft_executor *ex = NULL;
+	REQUIRE_EQ(solo_new(&ex, room), 0);
+	return ex;
+}
+
+/* Its argument is where to count; the result is the count before. */
+static int count_fn(weft_call *call, const void *arg, void *result)
+{
+	(void)call;
+	uint32_t before = test_add(*(uint32_t *const *)arg, 1) - 1;
+	if (result)
+		*(uint32_t *)result = before;
+	return 0;
+}
+
+struct job {
+	weft_task task;
+	uint32_t *counter, before;
+};
+
+static weft_task *job_init(struct job *j, uint32_t *counter)
+{
+	*j = (struct job){.counter = counter, .before = UINT32_MAX};
+	j->task = (weft_task){.fn = count_fn,
+			      .arg = &j->counter,
+			      .arg_size = sizeof j->counter,
+			      .result = &j->before,
+			      .result_size = sizeof j->before,
+			      .flags = WEFT_TASK_LOCAL};
+	return &j->task;
+}
+
+static uint64_t queued(const weft_executor *ex)
+{
+	struct weft_stats stats = {0};
+	CHECK_EQ(weft_executor_stats(ex, &stats), 0);
+	return stats.queued;
+}
+
+TEST(runs)
+{
+	weft_executor *ex = solo(8);
+	uint64_t n = 12, square = 0;
+	weft_task t = {test_square_fn, &n, sizeof n, &square, sizeof square, 0, NULL, 0, 0, {0}};
+	struct weft_stats stats;
+	for (int i = 0; i < 100; i++) {
+		REQUIRE_EQ(weft_submit(ex, &t), 0);
+		test_wait(weft_task_future(&t));
+	}
+	CHECK_EQ(square, 144);
+	test_stop(ex, WEFT_STOP_DRAIN);
+	CHECK_EQ(weft_executor_stats(ex, &stats), 0);
+	CHECK(stats.submitted == 100 && stats.completed == 100 && stats.failed == 0 && stats.workers == 1);
+	CHECK(!strcmp(weft_executor_name(ex), "solo"));
+	CHECK_EQ(weft_submit(ex, &t), -ESHUTDOWN);
+	weft_executor_free(ex);
+}
+
+TEST(urgent_first)
+{
+	static const int32_t priority[] = {0, 5, 0, -3, 5}, order[] = {2, 0, 3, 4, 1};
+	weft_executor *ex = solo(8);
+	struct test_hold h;
+	struct job job[5];
+	uint32_t counter = 0;
+	test_hold_begin(&h, ex, 1);
+	for (int i = 0; i < 5; i++) {
+		job_init(&job[i], &counter)->priority = priority[i];
+		CHECK_EQ(weft_submit(ex, &job[i].task), 0);
+	}
+	test_hold_end(&h);
+	weft_executor_free(ex);
+	for (int i = 0; i < 5; i++)
+		CHECK_EQ(job[i].before, order[i]);
+}
+
+TEST(cancelled_in_the_queue)
+{
+	weft_executor *ex = solo(8);
+	struct test_hold h;
+	struct job job[3];
+	uint32_t counter = 0;
+	test_hold_begin(&h, ex, 1);
+	for (int i = 0; i < 3; i++)
+		CHECK_EQ(weft_submit(ex, job_init(&job[i], &counter)), 0);
+	CHECK_EQ(weft_future_cancel(weft_task_future(&job[1].task)), WEFT_CANCEL_DROPPED);
+	CHECK_EQ(queued(ex), 2); /* remove() has taken it out */
+	memset(&job[1], 0x5a, sizeof job[1]);
+	CHECK_EQ(weft_future_cancel(weft_task_future(&h.task[0])), WEFT_CANCEL_ASKED);
+	weft_executor_free(ex);
+	CHECK_EQ(weft_future_status(weft_task_future(&h.task[0])), -ECANCELED);
+	CHECK_EQ(counter, 2);
+}
+
+static void *end_hold_soon(void *arg)
+{
+	struct test_hold *h = arg;
+	test_sleep_ms(2);
+	test_set(&h->board[TEST_GATE_OPEN], 1);
+	return NULL;
+}
+
+TEST(full)
+{
+	weft_executor *ex = solo(2);
+	struct test_hold h;
+	struct job job[5];
+	weft_task many[4];
+	uint32_t counter = 0;
+	size_t accepted = 9;
+	pthread_t thread;
+	test_hold_begin(&h, ex, 1);
+	for (int i = 0; i < 4; i++)
+		many[i] = *job_init(&job[i], &counter);
+	CHECK_EQ(weft_submit_many(ex, many, 4, &accepted), -EAGAIN);
+	CHECK_EQ(accepted, 2);
+	CHECK_EQ(weft_submit(ex, &many[2]), -EAGAIN);
+	CHECK_EQ(weft_submit_wait(ex, &many[2], weft_after(WEFT_MS(2))), -ETIMEDOUT);
+	CHECK_EQ(weft_future_status(weft_task_future(&many[2])), -EINVAL);
+	/* A continuation has been promised its place. */
+	CHECK_EQ(weft_future_then(weft_task_future(&h.task[0]), ex, &many[3]), 0);
+	CHECK_EQ(queued(ex), 3);
+	REQUIRE_EQ(pthread_create(&thread, NULL, end_hold_soon, &h), 0);
+	CHECK_EQ(weft_submit_wait(ex, &many[2], test_soon()), 0);
+	pthread_join(thread, NULL);
+	test_hold_end(&h);
+	weft_executor_free(ex);
+	CHECK_EQ(counter, 4);
+}
+
+TEST(forced_beyond_the_limit)
+{
+	weft_executor *ex = solo(1);
+	struct test_hold h;
+	struct job job[4];
+	uint32_t counter = 0;
+	uint64_t n = 1;
+	weft_task cause = {test_square_fn, &n, sizeof n, &n, sizeof n, 0, NULL, 0, 0, {0}};
+	CHECK_EQ(weft_submit(weft_inline(), &cause), 0);
+	test_hold_begin(&h, ex, 1);
+	CHECK_EQ(weft_submit(ex, job_init(&job[0], &counter)), 0);
+	for (int i = 1; i < 4; i++)
+		CHECK_EQ(weft_future_then(weft_task_future(&cause), ex, job_init(&job[i], &counter)), 0);
+	CHECK_EQ(queued(ex), 4);
+	test_hold_end(&h);
+	weft_executor_free(ex);
+	CHECK_EQ(counter, 4);
+}
+
+TEST(stop_drains_or_drops)
+{
+	for (int how = WEFT_STOP_DRAIN; how <= WEFT_STOP_KILL; how++) {
+		weft_executor *ex = solo(8);
+		struct test_hold h;
+		struct job job[3];
+		uint32_t counter = 0;
+		int want = how == WEFT_STOP_DRAIN ? 0 : -ECANCELED;
+		test_hold_begin(&h, ex, 1);
+		for (int i = 0; i < 3; i++)
+			CHECK_EQ(weft_submit(ex, job_init(&job[i], &counter)), 0);
+		if (how == WEFT_STOP_DRAIN) {
+			CHECK_EQ(weft_executor_stop(ex, WEFT_STOP_DRAIN, 0), -ETIMEDOUT);
+			test_set(&h.board[TEST_GATE_OPEN], 1);
+		}
+		test_stop(ex, (enum weft_stop)how);
+		test_stop(ex, (enum weft_stop)how);
+		CHECK_EQ(weft_future_status(weft_task_future(&h.task[0])), want);
+		for (int i = 0; i < 3; i++)
+			CHECK_EQ(weft_future_status(weft_task_future(&job[i].task)), want);
+		CHECK_EQ(counter, want ? 0 : 3);
+		weft_executor_free(ex);
+	}
+}
+
+/* Its argument is its executor: submits and waits there, where it has the only thread; then stops it. */
+static int nested_fn(weft_call *call, const void *arg, void *result)
+{
+	weft_executor *ex = *(weft_executor *const *)arg;
+	uint64_t n = 5;
+	weft_task t = {test_square_fn, &n, sizeof n, result, sizeof n, 0, NULL, 0, 0, {0}};
+	(void)call;
+	int err = weft_submit(ex, &t);
+	if (!err)
+		err = weft_future_wait(weft_task_future(&t), test_soon());
+	return err ? err : weft_executor_stop(ex, WEFT_STOP_DRAIN, WEFT_FOREVER) == -EDEADLK;
+}
+
+TEST(waits_inside)
+{
+	weft_executor *ex = solo(8);
+	uint64_t square = 0;
+	weft_task t = {nested_fn, &ex, sizeof ex, &square, sizeof square, 0, NULL, 0, 0, {0}};
+	CHECK_EQ(weft_submit(ex, &t), 0);
+	test_wait(weft_task_future(&t));
+	CHECK_EQ(weft_future_status(weft_task_future(&t)), 1);
+	CHECK_EQ(square, 25);
+	weft_executor_free(ex);
+}
+
+TEST(freed_in_a_fork)
+{
+	weft_executor *ex = solo(8);
+	struct job job;
+	uint32_t counter = 0;
+	int status = -1;
+	job_init(&job, &counter);
+	pid_t child = fork();
+	if (!child) {
+		bool refused = weft_submit(ex, &job.task) == -ECHILD;
+		weft_executor_free(ex);
+		_exit(refused ? 0 : 1);
+	}
+	waitpid(child, &status, 0);
+	CHECK_EQ(status, 0);
+	weft_executor_free(ex);
+}
+
+static int mark_range(weft_call *call, size_t begin, size_t end, void *ctx)
+{
+	(void)call;
+	for (size_t i = begin; i < end; i++)
+		((unsigned char *)ctx)[i]++;
+	return 0;
+}
+
+/* What the library builds upon submission works on any executor. */
+static void try_all(weft_executor *ex)
+{
+	uint64_t n[100], square[100] = {0};
+	unsigned char marks[100] = {0};
+	uint32_t counter = 0;
+	struct job job[4];
+	weft_group g = {.ex = ex};
+	weft_cq *q = NULL;
+	weft_future *f = NULL;
+	void *tag = NULL;
+	for (size_t i = 0; i < 100; i++)
+		n[i] = i;
+	CHECK_EQ(weft_map(ex, test_square_fn, n, sizeof *n, square, sizeof *square, 100, NULL), 0);
+	CHECK_EQ(weft_for(ex, mark_range, 0, 100, 7, marks), 0);
+	for (size_t i = 0; i < 100; i++)
+		CHECK(square[i] == i * i && marks[i] == 1);
+	for (int i = 0; i < 3; i++)
+		CHECK_EQ(weft_group_submit(&g, job_init(&job[i], &counter)), 0);
+	CHECK_EQ(weft_group_wait(&g), 0);
+	CHECK_EQ(weft_future_then(weft_task_future(&job[0].task), ex, job_init(&job[3], &counter)), 0);
+	test_wait(weft_task_future(&job[3].task));
+	CHECK_EQ(counter, 4);
+	REQUIRE_EQ(weft_cq_new(&q), 0);
+	REQUIRE_EQ(weft_async(ex, test_square_fn, &n[9], sizeof *n, sizeof *n, &f), 0);
+	CHECK_EQ(weft_cq_watch(q, f, q), 0);
+	CHECK_EQ(weft_cq_next(q, NULL, &tag, test_soon()), 0);
+	CHECK(tag == q && *(const uint64_t *)weft_future_result(f, NULL) == 81);
+	weft_future_unref(f);
+	weft_cq_free(q);
+}
+
+TEST(all_that_builds_on_it)
+{
+	weft_executor *ex = solo(3);
+	try_all(ex);
+	weft_executor_free(ex);
+}
+
+/* ---- Tables with holes ---- */
+
+static int run_at_once(void *self, struct weft_offer *offer)
+{
+	(void)self;
+	int err = weft_impl_accept(offer, 0);
+	if (err)
+		return err;
+	if (weft_impl_start(&offer->tasks[0]))
+		weft_impl_run(&offer->tasks[0]);
+	return 1;
+}
+
+TEST(submit_alone_is_enough)
+{
+	struct weft_executor_ops ops = {
+		.size = sizeof ops, .caps = WEFT_CAP_LOCAL, .slot_size = 128, .submit = run_at_once};
+	weft_executor *ex = NULL;
+	struct job job;
+	uint32_t counter = 0;
+	REQUIRE_EQ(weft_executor_new(&ex, "bare", &ops, NULL), 0);
+	ops.submit = NULL; /* it was copied */
+	try_all(ex);
+	job_init(&job, &counter)->arg_size = 65;
+	CHECK_EQ(weft_submit(ex, &job.task), -E2BIG);
+	job_init(&job, &counter);
+	CHECK_EQ(weft_submit(ex, &job.task), 0);
+	CHECK_EQ(weft_future_cancel(weft_task_future(&job.task)), WEFT_CANCEL_LATE);
+	CHECK_EQ(queued(ex), 0);
+	test_stop(ex, WEFT_STOP_KILL);
+	CHECK_EQ(weft_submit(ex, &job.task), -ESHUTDOWN);
+	weft_executor_free(ex);
+}
+
+static int refuse(void *self, struct weft_offer *offer)
+{
+	(void)offer;
+	return *(int *)self;
+}
+
+TEST(refusals_are_handed_on)
+{
+	struct weft_executor_ops ops = {.size = sizeof ops, .submit = refuse};
+	weft_executor *ex = NULL;
+	struct job job;
+	uint32_t counter = 0;
+	int error = -ENOEXEC;
+	REQUIRE_EQ(weft_executor_new(&ex, "", &ops, &error), 0);
+	CHECK_EQ(weft_submit(ex, job_init(&job, &counter)), -EXDEV); /* not WEFT_CAP_LOCAL */
+	job.task.flags = 0;
+	CHECK_EQ(weft_submit(ex, &job.task), -ENOEXEC);
+	error = -EAGAIN;
+	CHECK_EQ(weft_submit(ex, &job.task), -EAGAIN);
+	CHECK_EQ(weft_submit_wait(ex, &job.task, weft_after(WEFT_MS(1))), -ETIMEDOUT);
+	weft_executor_free(ex);
+}
+
+TEST(bad_tables)
+{
+	struct weft_executor_ops ops = {.size = sizeof ops, .submit = run_at_once}, bad = ops;
+	weft_executor *ex = (weft_executor *)&ops;
+	CHECK_EQ(weft_executor_new(NULL, "x", &ops, NULL), -EINVAL);
+	CHECK_EQ(weft_executor_new(&ex, NULL, &ops, NULL), -EINVAL);
+	CHECK_EQ(weft_executor_new(&ex, "x", NULL, NULL), -EINVAL);
+	bad.submit = NULL;
+	CHECK_EQ(weft_executor_new(&ex, "x", &bad, NULL), -EINVAL);
+	bad = ops;
+	bad.size = 0;
+	CHECK_EQ(weft_executor_new(&ex, "x", &bad, NULL), -EINVAL);
+	bad.size = sizeof bad + 8;
+	CHECK_EQ(weft_executor_new(&ex, "x", &bad, NULL), -EINVAL);
+	CHECK(ex == (weft_executor *)&ops);
 }
