@@ -199,7 +199,7 @@ static int run(struct map *m)
 	m->end = m->n;
 	m->window = 1 + min_size(workers * WINDOW_PER_WORKER - 1, (m->n - 1) / m->opts.chunk);
 	m->q.fd = -1;
-	m->chunks = calloc(m->window, sizeof *m->chunks);
+	m->chunks = calloc(m->window, sizeof *m->chunks); /* NOLINT: window is 1 or more */
 	if (!m->chunks)
 		return -ENOMEM;
 	drive(m);

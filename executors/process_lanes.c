@@ -85,18 +85,24 @@ static void forget(struct process_pool *p, struct lane_end *e, uint32_t at)
 	p->waiting -= --e->tasks > 0;
 }
 
+/* Takes back what lies at slot at; false: it has begun. */
+static bool take_back(struct process_pool *p, struct lane_end *e, uint32_t at)
+{
+	if (!lane_take_back(slot_of(e, at)))
+		return false;
+	forget(p, e, at);
+	e->given--;
+	return true;
+}
+
 /* The youngest task of e that has not begun, taken back; NULL: none. */
 static weft_task *take_youngest(struct process_pool *p, struct lane_end *e)
 {
 	for (uint32_t at = e->head; e->tasks && at-- != e->tail;) {
 		weft_task *t = e->task[at % LANE_SLOTS];
 
-		if (!t)
-			continue;
-		if (!lane_take_back(slot_of(e, at)))
-			return NULL; /* it has begun, so all before it have */
-		forget(p, e, at);
-		return t;
+		if (t) /* if it has begun, so have all before it */
+			return take_back(p, e, at) ? t : NULL;
 	}
 	return NULL;
 }
@@ -135,6 +141,7 @@ void lanes_fill(struct process_pool *p)
 static void copy_reply(struct process_pool *p, struct lane_end *e, uint32_t at, struct departed *ret)
 {
 	struct lane_reply reply = slot_of(e, at)->reply;
+	size_t failed = slot_of(e, at)->batch.failed;
 	weft_task *t = ret->task;
 	weft_future *f = weft__future(t);
 	const char *result =
@@ -143,8 +150,8 @@ static void copy_reply(struct process_pool *p, struct lane_end *e, uint32_t at, 
 	ret->status = reply.status;
 	if (reply.has_text)
 		memcpy(ret->text, reply.text, WEFT_ERROR_TEXT_MAX);
-	if (f->live.batch && slot_of(e, at)->batch.failed < f->live.batch->n)
-		f->live.batch->failed = slot_of(e, at)->batch.failed;
+	if (f->live.batch)
+		f->live.batch->failed = failed < f->live.batch->n ? failed : 0;
 	if (ret->status < 0 && !f->live.batch)
 		return;
 	f->reply_size = reply.reply_size < t->result_size ? reply.reply_size : t->result_size;
@@ -251,10 +258,8 @@ enum weft_cancel lane_interrupt(struct process_pool *p, struct lane_end *e, uint
 {
 	if (e->task[at % LANE_SLOTS] != t)
 		return WEFT_CANCEL_ASKED; /* it has just left the lane, and is about to be done */
-	if (lane_take_back(slot_of(e, at))) {
-		forget(p, e, at);
+	if (take_back(p, e, at))
 		return WEFT_CANCEL_DROPPED;
-	}
 	atom_store(&slot_of(e, at)->cancel, 1, relaxed);
 	return WEFT_CANCEL_ASKED;
 }
@@ -299,8 +304,7 @@ bool lanes_overdue(struct process_pool *p, struct departed *ret)
 
 			if (!t || weft__future(t)->deadline > now)
 				continue;
-			if (lane_take_back(slot_of(e, at))) {
-				forget(p, e, at);
+			if (take_back(p, e, at)) {
 				*ret = (struct departed){.task = t, .status = -ETIMEDOUT};
 				return true;
 			}
@@ -392,18 +396,21 @@ void lane_close(struct lane_end *e)
 
 bool lane_lose(struct process_pool *p, struct lane_end *e, const struct weft__death *d, struct departed *ret)
 {
-	for (; e->tail != e->head; e->tail++) {
-		weft_task *t = e->task[e->tail % LANE_SLOTS];
-		bool begun;
+	/* The youngest first, so that they queue up again in the order in which they came. */
+	while (e->head != e->tail) {
+		uint32_t at = --e->head;
+		weft_task *t = e->task[at % LANE_SLOTS];
+		bool begun, lost = false;
 
 		if (!t)
 			continue;
-		begun = !lane_take_back(slot_of(e, e->tail));
-		e->interrupted |= begun;
+		begun = !lane_take_back(slot_of(e, at));
 		*ret = (struct departed){.task = t, .status = -EOWNERDEAD, .death = *d};
-		begun = begun && condemn(p, e, e->tail, ret);
-		forget(p, e, e->tail);
 		if (begun)
+			lost = condemn(p, e, at, ret);
+		e->interrupted |= begun;
+		forget(p, e, at);
+		if (lost)
 			return true;
 		requeue(p, t);
 	}
