@@ -198,11 +198,12 @@ TEST(rerun_group_with_a_killer)
 {
 	weft_executor *ex = crash_open("processes:2");
 	struct crash_order order = {.word = 3, .how = CRASH_SEGV}, sit = {.word = 4};
-	test_board(&order.ref);
+	uint32_t *board = test_board(&order.ref);
 	sit.ref = order.ref;
 	weft_group g = {.ex = ex};
 	weft_task killer = crash_task(crash_die_fn, &order), sitter = crash_task(crash_sit_fn, &sit);
 	REQUIRE_EQ(weft_group_submit(&g, &sitter), 0);
+	REQUIRE(test_await(&board[4], 1)); /* or it would be dropped, not asked */
 	REQUIRE_EQ(weft_group_submit(&g, &killer), 0);
 	CHECK_EQ(weft_group_wait(&g), -EOWNERDEAD);
 	CHECK_EQ(weft_future_status(weft_task_future(&sitter)), -ETIME);

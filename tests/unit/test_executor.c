@@ -50,7 +50,7 @@ TEST(submit_alone_is_enough)
 	CHECK_EQ(weft_submit(ex, &t), 0);
 	CHECK_EQ(weft_future_cancel(weft_task_future(&t)), WEFT_CANCEL_LATE);
 	CHECK_EQ(weft_executor_stats(ex, &stats), 0);
-	CHECK(stats.submitted == 2 && stats.completed == 2 && !stats.queued && !stats.running);
+	CHECK(stats.submitted >= 2 && stats.completed == stats.submitted && !stats.queued && !stats.running);
 	test_stop(ex, WEFT_STOP_KILL);
 	CHECK_EQ(weft_submit(ex, &t), -ESHUTDOWN);
 	weft_executor_free(ex);
