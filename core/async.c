@@ -43,7 +43,7 @@ int weft_async(weft_executor *ex, weft_fn *fn, const void *arg, size_t arg_size,
 	/* What can be refused is refused before any memory is taken. */
 	weft_task probe = {
 		.fn = fn, .arg = arg, .arg_size = arg_size, .result = &probe, .result_size = result_size};
-	struct weft_offer as = {.opaque_ = {[3] = (void *)OFFER_HEAP}};
+	struct weft_offer as = {.opaque_ = {[OFFER_HOW] = (void *)HOW_HEAP}};
 	struct weft__heap_future *h;
 	size_t accepted = 0;
 	int err = ret ? weft__check(ex, &probe) : -EINVAL;

@@ -146,7 +146,7 @@ static void recheck(struct group *in)
  * words are saved, it is claimed, listed, offered, and put back as it was if the offer is refused. */
 static int offer_member(weft_group *g, weft_task *t)
 {
-	struct weft_offer as = {.tasks = t, .n = 1, .opaque_ = {g->ex, g}};
+	struct weft_offer as = {.tasks = t, .n = 1, .opaque_ = {[OFFER_EX] = g->ex, [OFFER_GROUP] = g}};
 	weft_future *f = weft__future(t);
 	uint64_t saved[sizeof t->opaque_ / sizeof t->opaque_[0]];
 	size_t skip = offsetof(weft_future, status), accepted = 0;
@@ -159,7 +159,7 @@ static int offer_member(weft_group *g, weft_task *t)
 		return err;
 	err = join(inside(g), f);
 	if (!err) {
-		as.opaque_[3] = (void *)OFFER_PROMISED;
+		as.opaque_[OFFER_HOW] = (void *)HOW_CLAIMED;
 		err = weft__submit(g->ex, t, 1, &as, &accepted);
 		if (accepted) {
 			recheck(inside(g));

@@ -104,7 +104,7 @@ static void stop_early(struct map *m, int error)
 
 static int launch(struct map *m, struct chunk *c)
 {
-	struct weft_offer as = {.opaque_ = {[2] = &c->batch}};
+	struct weft_offer as = {.opaque_ = {[OFFER_BATCH] = &c->batch}};
 	size_t accepted;
 	int err;
 

@@ -203,7 +203,12 @@ void weft__unqueue(weft_future *f);          /* tells the executor of one that w
 bool weft__ask(weft_future *f, enum weft_cancel *ret); /* DROPPED: the caller finishes it */
 
 /* submit.c */
-enum { OFFER_HEAP = 1, OFFER_PROMISED = 2 };
+/* What lies in weft_offer.opaque_, and the bits of OFFER_HOW. */
+enum { OFFER_EX, OFFER_GROUP, OFFER_BATCH, OFFER_HOW };
+enum {
+	HOW_HEAP = 1,   /* from weft_async */
+	HOW_CLAIMED = 2 /* accepted before: a continuation, or a member of a group */
+};
 int weft__check(weft_executor *ex, const weft_task *t);
 /* Offers tasks that have been checked, and counted by weft__load_enter; the second counts them itself. */
 int weft__submit(weft_executor *ex, weft_task t[], size_t n, struct weft_offer *as, size_t *ret_accepted);

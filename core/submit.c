@@ -37,12 +37,12 @@ int weft__check(weft_executor *ex, const weft_task *t)
 
 static void init(weft_future *f, const weft_task *t, const struct weft_offer *offer)
 {
-	weft_executor *ex = offer->opaque_[0];
-	weft_group *group = offer->opaque_[1];
+	weft_executor *ex = offer->opaque_[OFFER_EX];
+	weft_group *group = offer->opaque_[OFFER_GROUP];
 
 	f->status = 0;
 	f->generation = ex->generation;
-	f->heap = (uintptr_t)offer->opaque_[3] & OFFER_HEAP;
+	f->heap = (uintptr_t)offer->opaque_[OFFER_HOW] & HOW_HEAP;
 	f->kind = KIND_PLAIN;
 	f->ex = ex;
 	f->links = NULL;
@@ -52,7 +52,7 @@ static void init(weft_future *f, const weft_task *t, const struct weft_offer *of
 	f->awaits = NULL;
 	f->sleeper = NULL;
 	memset(&f->live, 0, sizeof f->live);
-	f->live.batch = offer->opaque_[2];
+	f->live.batch = offer->opaque_[OFFER_BATCH];
 	/* Relaxed: a figure for people. */
 	atom_add(&ex->submitted, 1, relaxed);
 }
@@ -62,7 +62,7 @@ int weft__accept(const struct weft_offer *offer, size_t i, uint32_t phase)
 	weft_task *t = &offer->tasks[i];
 	weft_future *f = weft__future(t);
 
-	if ((uintptr_t)offer->opaque_[3] & OFFER_PROMISED)
+	if ((uintptr_t)offer->opaque_[OFFER_HOW] & HOW_CLAIMED)
 		return weft__claim(f, PHASE_CLAIMED, phase) ? 0 : -EBUSY;
 	if (!weft__claim(f, PHASE_IDLE, PHASE_CLAIMED) && !weft__claim(f, PHASE_DONE, PHASE_CLAIMED))
 		return -EBUSY;
@@ -120,7 +120,7 @@ int weft__submit(weft_executor *ex, weft_task t[], size_t n, struct weft_offer *
 	size_t done = 0;
 	int err = 0;
 
-	as->opaque_[0] = ex;
+	as->opaque_[OFFER_EX] = ex;
 	while (done < n && err >= 0) {
 		as->tasks = t + done;
 		as->n = n - done;

@@ -50,7 +50,7 @@ void weft__promise_unlink(weft_future *f)
 /* Submits a continuation that is CLAIMED by the caller and in no list. */
 static void submit_promised(weft_future *f)
 {
-	struct weft_offer as = {.force = true, .opaque_ = {[3] = (void *)OFFER_PROMISED}};
+	struct weft_offer as = {.force = true, .opaque_ = {[OFFER_HOW] = (void *)HOW_CLAIMED}};
 	size_t accepted;
 	int err = weft__submit(f->ex, weft__task(f), 1, &as, &accepted);
 
@@ -135,7 +135,7 @@ static void promise(weft_future *f, weft_future *cause)
 
 int weft_future_then(weft_future *f, weft_executor *ex, weft_task *next)
 {
-	struct weft_offer as = {.tasks = next, .n = 1, .opaque_ = {ex}};
+	struct weft_offer as = {.tasks = next, .n = 1, .opaque_ = {[OFFER_EX] = ex}};
 	int err = f && weft__phase(f) != PHASE_IDLE ? weft__check(ex, next) : -EINVAL;
 
 	if (!err && weft__phase(f) != PHASE_DONE && weft__forked(f->generation))

@@ -94,9 +94,6 @@ static void parent_init(struct parent *p)
 {
 	struct weft_executor_ops ops = {.size = sizeof ops, .submit = put};
 	weft_task t = {.fn = test_square_fn};
-	uint64_t *n = &(uint64_t){2};
-	t.arg = n;
-	t.result = n;
 	*p = (struct parent){NULL, t, t, t, t};
 	REQUIRE_EQ(weft_executor_new(&p->ex, "parent", &ops, NULL), 0);
 	REQUIRE_EQ(weft_submit(p->ex, &p->queued), 0);
