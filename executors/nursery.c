@@ -11,6 +11,7 @@
 #include "lane.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -51,6 +52,18 @@ static void reset_signals(bool nursery)
 		signal(spared[i], SIG_IGN);
 	sigemptyset(&none);
 	pthread_sigmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Where the caller has closed one of descriptors 0 to 2, ours must not get its number: tasks write there. */
+static void hold_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
 }
 
 static void send_or_leave(const struct nursery *n, const struct nursery_msg *m, int fd)
@@ -212,6 +225,7 @@ _Noreturn void nursery_main(int sock)
 
 	prctl(PR_SET_NAME, "weft-nursery");
 	reset_signals(true);
+	hold_standard_descriptors();
 	if (greet(&n))
 		_exit(1);
 	for (;;) {

@@ -172,8 +172,8 @@ static int start_fresh(int sock)
 	struct launch l = {.sock = sock};
 	int err;
 
-	if (!constructor_is_certain())
-		return -ENOEXEC;
+	if (!constructor_is_certain() || getenv(NURSERY_VARIABLE)) /* NOLINT(concurrency-mt-unsafe) */
+		return -ENOEXEC; /* the latter: a pool made by another constructor, in a nursery to be */
 	snprintf(variable, sizeof variable, NURSERY_VARIABLE "=%d", getpid());
 	l.env = extended_environment(variable);
 	if (!l.env)

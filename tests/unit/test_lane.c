@@ -81,23 +81,26 @@ static struct lane_request *put(struct stage *s, unsigned i, weft_fn *fn, uint64
 	return r;
 }
 
-/* Waits until slot i is in that state. The test ends if that does not come. */
-static void await_slot(struct stage *s, unsigned i, uint32_t state)
+/* Waits until the word has that value. The test ends if that will not come. */
+static void await_word(const struct stage *s, atom_u32 *word, uint32_t value)
 {
 	weft_time end = test_soon();
-	while (atom_load(&s->lane->slot[i].state, acquire) != state) {
-		REQUIRE(weft_now() < end);
+	for (;;) {
+		siginfo_t info = {.si_pid = 0};
+		bool hopeless = !s->worker || weft_now() >= end ||
+				waitid(P_PID, (id_t)s->worker, &info, WEXITED | WNOHANG | WNOWAIT) ||
+				info.si_pid;
+		if (atom_load(word, acquire) == value)
+			return;
+		if (hopeless)
+			REQUIRE(!"the worker has died, or does nothing");
 		sched_yield();
 	}
 }
 
-static void await_asleep(struct stage *s)
+static void await_slot(const struct stage *s, unsigned i, uint32_t state)
 {
-	weft_time end = test_soon();
-	while (!atom_load(&s->lane->asleep, relaxed)) {
-		REQUIRE(weft_now() < end);
-		sched_yield();
-	}
+	await_word(s, &s->lane->slot[i].state, state);
 }
 
 /* Empties slot i. Returns the status, and the result in *ret. */
@@ -301,7 +304,6 @@ static const struct {
 	{1, SLOT_SIZE - 63, -EBADMSG},
 	{UINT64_MAX, 8, -EBADMSG},
 	{UINT64_MAX - 62, 8, -EBADMSG},
-	{8, UINT64_MAX, -EBADMSG},
 	{UINT64_MAX, UINT64_MAX, -EBADMSG},
 	{1UL << 63, 1UL << 63, -EBADMSG},
 };
@@ -327,18 +329,20 @@ TEST(sizes_are_checked)
 	stage_fini(&s);
 }
 
-/* Their sum, rounded, is 0 in 64 bits. */
+/* Their sum, with the argument rounded up, is small in 64 bits. */
 TEST(sizes_that_wrap)
 {
-	struct stage s;
-	stage_init(&s, 0);
-	stage_begin(&s);
-	struct lane_request *r = put(&s, 0, nothing_fn, 0);
-	r->arg_size = 64;
-	r->result_size = UINT64_MAX - 63;
-	lane_publish(s.lane, 0);
-	CHECK_EQ(harvest(&s, 0, NULL), -EBADMSG);
-	stage_fini(&s);
+	for (unsigned i = 0; i < 3; i++) {
+		struct stage s;
+		stage_init(&s, 0);
+		stage_begin(&s);
+		struct lane_request *r = put(&s, 0, nothing_fn, 0);
+		r->arg_size = 64;
+		r->result_size = UINT64_MAX - 63 + i;
+		lane_publish(s.lane, 0);
+		CHECK_EQ(harvest(&s, 0, NULL), -EBADMSG);
+		stage_fini(&s);
+	}
 }
 
 TEST(unknown_functions)
@@ -371,7 +375,7 @@ TEST(wakes_from_sleep)
 	stage_begin(&s);
 	for (unsigned i = 0; i < 3 * LANE_SLOTS; i++) {
 		uint64_t result = 0;
-		await_asleep(&s);
+		await_word(&s, &s.lane->asleep, 1);
 		put(&s, i % LANE_SLOTS, test_square_fn, i);
 		lane_publish(s.lane, i % LANE_SLOTS);
 		CHECK_EQ(harvest(&s, i % LANE_SLOTS, &result), 0);
@@ -387,7 +391,7 @@ TEST(leaves_when_told)
 		stage_init(&s, 0);
 		stage_begin(&s);
 		if (asleep)
-			await_asleep(&s);
+			await_word(&s, &s.lane->asleep, 1);
 		lane_end(s.lane);
 		stage_left(&s);
 		stage_fini(&s);
