@@ -98,7 +98,7 @@ static int run_batch(weft_call *call, weft_task *t, struct weft__batch *b)
 	int status = 0;
 
 	for (size_t i = 0; i < b->n && status >= 0; i++) {
-		b->failed = i;
+		*b->failed = i; /* before the call: in a worker process it may be the last we do */
 		status = weft_call_cancelled(call) ? -ECANCELED
 						   : t->fn(call, arg ? arg + i * b->arg_stride : NULL,
 							   result ? result + i * b->result_stride : NULL);

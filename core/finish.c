@@ -9,8 +9,10 @@
  *   tag  word      from -> to                    order                      carries
  *   F1   f.state   finish -> wait, status        CAS acq_rel -> load acq    status, result, the storage
  *   F2   f.state   wait (WAITERS) -> finish      CAS -> the CAS of F1       nothing: one word, so the
- * finisher sees the flag or the waiter DONE F3   f.state   link_add (LINKS) -> finish    under the stripe
- * lock: a finisher that sees the flag takes the lock before it publishes
+ *                                                                           finisher sees the flag or the
+ *                                                                           waiter sees DONE
+ *   F3   f.state   link_add (LINKS) -> finish    under the stripe lock      a finisher that sees the flag
+ *                                                                           takes the lock before it publishes
  *
  * Links hang on f, so they are taken off before f is published, and fired after, when who is told finds it
  * done; all under one hold of the stripe lock, so that who removes his link knows whether it has fired.

@@ -23,7 +23,8 @@ struct chunk {
 	weft_task task;
 	struct weft__batch batch;
 	struct weft__cq_item item;
-	size_t begin; /* index of its first element */
+	size_t begin;  /* index of its first element */
+	size_t failed; /* see weft__batch */
 	bool flying;
 };
 
@@ -74,7 +75,8 @@ static void fill(struct map *m, struct chunk *c)
 	size_t n = min_size(m->opts.chunk, m->end - m->next);
 
 	c->begin = m->next;
-	c->batch = (struct weft__batch){.n = n, .arg_stride = m->arg_size, .result_stride = m->result_size};
+	c->failed = 0;
+	c->batch = (struct weft__batch){n, m->arg_size, m->result_size, &c->failed};
 	c->task.fn = m->fn;
 	c->task.arg = m->args ? m->args + c->begin * m->arg_size : NULL;
 	c->task.arg_size = n * m->arg_size;
@@ -141,7 +143,7 @@ static void collect(struct map *m, struct chunk *c)
 {
 	weft_future *f = weft_task_future(&c->task);
 	int status = weft_future_status(f);
-	size_t failed = c->begin + c->batch.failed;
+	size_t failed = c->begin + c->failed;
 
 	c->flying = false;
 	m->flying--;

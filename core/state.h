@@ -65,7 +65,7 @@ struct weft__link {
 /* Several calls of one function as one task: the chunks of weft_map. */
 struct weft__batch {
 	size_t n, arg_stride, result_stride; /* bytes */
-	size_t failed;                       /* out: which call failed */
+	size_t *failed;                      /* out: which call runs, or has failed */
 };
 
 /* What is needed until the task is done ... */

@@ -5,11 +5,11 @@
  *   tag  word          from -> to               order                      carries
  *   L1   lock.word     unlock -> lock           swap rel -> CAS/swap acq   all that the lock protects
  *   P1   parker.word   unpark -> park           swap rel -> swap acq       what the unparker did before
- *   E1   ec.waiters    prepare <-> notify       add seq_cst <-> fence +    nothing: of a sleeper's look at
- *                                               load relaxed               the condition and a notifier's
- *                                                                          look at waiters, one sees the
- * other E2   ec.epoch      notify -> wait           add release -> load acq    the changed condition Q1
- * waitq.n       enter <-> wake           as E1
+ *   E1   ec.waiters    prepare <-> notify       add seq_cst <-> fence,     nothing: a sleeper's look at the
+ *                                               then load relaxed          condition or a notifier's look
+ *                                                                          at waiters sees the other
+ *   E2   ec.epoch      notify -> wait           add release -> load acq    the changed condition
+ *   Q1   waitq.n       enter <-> wake           as E1                      as E1
  *
  * Progress: unpark, notify and wake never block but for the short lock of a waitq. ABA: a futex compares
  * values, so a word that went round to the expected value lets the sleeper sleep; parkers and locks

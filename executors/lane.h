@@ -49,7 +49,7 @@ struct lane_request {
 	struct weft__token fn;
 	uint64_t arg_size, result_size; /* bytes */
 	weft_time deadline;
-	uint32_t is_batch;
+	uint64_t batch, arg_stride, result_stride; /* calls in it, 0: an ordinary task; bytes */
 };
 
 struct lane_reply {
@@ -63,7 +63,7 @@ struct lane_slot {
 	_Alignas(LANE_ALIGN) atom_u32 state;
 	atom_u32 cancel; /* the pool raises it */
 	struct lane_request request;
-	struct weft__batch batch; /* the worker writes failed as it goes */
+	size_t failed; /* which call of a batch the worker is at */
 	struct lane_reply reply;
 };
 

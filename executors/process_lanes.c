@@ -55,15 +55,17 @@ static void put(struct process_pool *p, struct lane_end *e, weft_task *t)
 	weft_future *f = weft__future(t);
 	struct lane_slot *s = slot_of(e, e->head);
 	struct lane_request *r = &s->request;
+	const struct weft__batch *b = f->live.batch;
 
 	/* Cannot fail: submit has made the token before. */
 	weft__token_make(t->fn, &r->fn);
 	r->arg_size = t->arg_size;
 	r->result_size = t->result_size;
 	r->deadline = f->deadline;
-	r->is_batch = f->live.batch != NULL;
-	if (r->is_batch)
-		s->batch = *f->live.batch;
+	r->batch = b ? b->n : 0;
+	r->arg_stride = b ? b->arg_stride : 0;
+	r->result_stride = b ? b->result_stride : 0;
+	s->failed = 0;
 	/* Relaxed: published with the request. A cancel that came before it is passed on. */
 	atom_store(&s->cancel, (atom_load(&f->state, relaxed) & FLAG_ASKED) != 0, relaxed);
 	if (t->arg_size)
@@ -141,7 +143,7 @@ void lanes_fill(struct process_pool *p)
 static void copy_reply(struct process_pool *p, struct lane_end *e, uint32_t at, struct departed *ret)
 {
 	struct lane_reply reply = slot_of(e, at)->reply;
-	size_t failed = slot_of(e, at)->batch.failed;
+	size_t failed = slot_of(e, at)->failed;
 	weft_task *t = ret->task;
 	weft_future *f = weft__future(t);
 	const char *result =
@@ -151,7 +153,7 @@ static void copy_reply(struct process_pool *p, struct lane_end *e, uint32_t at, 
 	if (reply.has_text)
 		memcpy(ret->text, reply.text, WEFT_ERROR_TEXT_MAX);
 	if (f->live.batch)
-		f->live.batch->failed = failed < f->live.batch->n ? failed : 0;
+		*f->live.batch->failed = failed < f->live.batch->n ? failed : 0;
 	if (ret->status < 0 && !f->live.batch)
 		return;
 	f->reply_size = reply.reply_size < t->result_size ? reply.reply_size : t->result_size;
@@ -345,14 +347,14 @@ static bool condemn(struct process_pool *p, struct lane_end *e, uint32_t at, str
 {
 	weft_future *f = weft__future(ret->task);
 	struct weft__batch *batch = f->live.batch;
-	size_t failed = slot_of(e, at)->batch.failed;
+	size_t failed = slot_of(e, at)->failed;
 	const char *payload = lane_payload(e->shared, at % LANE_SLOTS, p->opts.slot_size);
 
 	if (batch) {
-		batch->failed = failed < batch->n ? failed : 0;
+		*batch->failed = failed < batch->n ? failed : 0;
 		if (batch->result_stride)
 			memcpy(ret->task->result, payload + lane_rounded(ret->task->arg_size),
-			       batch->failed * batch->result_stride);
+			       *batch->failed * batch->result_stride);
 	}
 	if (e->overdue)
 		ret->status = -ETIMEDOUT;

@@ -56,29 +56,38 @@ static bool await_state(const struct worker *w, struct lane_slot *slot, uint32_t
 	}
 }
 
+/* Does a batch of n strides fit into size bytes? */
+static bool strides_fit(uint64_t n, uint64_t stride, uint64_t size)
+{
+	return !n || stride <= size / n;
+}
+
 static bool sane(const struct worker *w, const struct lane_request *r)
 {
-	return r->arg_size <= w->slot_size &&
-	       lane_rounded(r->arg_size) + r->result_size <= lane_rounded(w->slot_size);
+	size_t room = lane_rounded(w->slot_size);
+
+	return r->arg_size <= w->slot_size && r->result_size <= room - lane_rounded(r->arg_size) &&
+	       strides_fit(r->batch, r->arg_stride, r->arg_size) &&
+	       strides_fit(r->batch, r->result_stride, r->result_size);
 }
 
 static int run_body(const struct worker *w, struct lane_slot *slot, unsigned i, weft_call *call)
 {
-	const struct lane_request *r = &slot->request;
+	struct lane_request r = slot->request; /* copied once, then checked */
+	struct weft__batch batch = {r.batch, r.arg_stride, r.result_stride, &slot->failed};
 	char *payload = lane_payload(w->lane, i, w->slot_size);
-	struct weft__token token = r->fn;
-	weft_task t = {.arg = payload, .arg_size = r->arg_size, .result_size = r->result_size};
+	weft_task t = {.arg = payload, .arg_size = r.arg_size, .result_size = r.result_size};
 	weft_future *f = weft__future(&t);
-	int err = sane(w, r) ? weft__token_find(&token, &t.fn) : -EBADMSG;
+	int err = sane(w, &r) ? weft__token_find(&r.fn, &t.fn) : -EBADMSG;
 
-	if (!err && r->deadline != WEFT_FOREVER && weft_now() >= r->deadline)
+	if (!err && r.deadline != WEFT_FOREVER && weft_now() >= r.deadline)
 		err = -ETIMEDOUT;
 	if (err)
 		return err;
 	t.result = payload + lane_rounded(t.arg_size);
 	memset(t.result, 0, t.result_size);
-	f->deadline = r->deadline;
-	f->live.batch = r->is_batch ? &slot->batch : NULL;
+	f->deadline = r.deadline;
+	f->live.batch = r.batch ? &batch : NULL;
 	return weft__body(call, &t);
 }
 

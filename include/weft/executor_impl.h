@@ -22,7 +22,7 @@
  * other by a lock of the executor's: accept and queue under it, dequeue and start under it, remove
  * under it.
  *
- * A whole executor in 60 lines, which is also its test: tests/unit/test_executor_impl.c
+ * A whole executor, small enough to copy, is in tests/unit/test_executor_impl.c, with its tests.
  */
 #ifndef WEFT_EXECUTOR_IMPL_H
 #define WEFT_EXECUTOR_IMPL_H

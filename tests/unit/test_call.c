@@ -234,7 +234,8 @@ static int third_fails_fn(weft_call *call, const void *arg, void *result)
 TEST(batches_end_at_the_first_failure)
 {
 	uint32_t arg[4] = {10, 20, 30, 40}, result[4] = {0};
-	struct weft__batch batch = {.n = 4, .arg_stride = 4, .result_stride = 4};
+	size_t failed = 0;
+	struct weft__batch batch = {.n = 4, .arg_stride = 4, .result_stride = 4, .failed = &failed};
 	struct weft_offer offer = {.n = 1, .opaque_ = {weft_inline(), NULL, &batch}};
 	weft_task t = {.fn = third_fails_fn, .arg = arg, .arg_size = 16, .result = result, .result_size = 16};
 	offer.tasks = &t;
@@ -243,6 +244,6 @@ TEST(batches_end_at_the_first_failure)
 	REQUIRE(weft_impl_start(&t));
 	weft_impl_run(&t);
 	CHECK_EQ(weft_future_status(weft_task_future(&t)), -EDOM);
-	CHECK_EQ(batch.failed, 2);
+	CHECK_EQ(failed, 2);
 	CHECK(result[0] == 11 && result[1] == 21 && result[2] == 31 && result[3] == 0);
 }

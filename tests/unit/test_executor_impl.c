@@ -329,7 +329,7 @@ TEST(full)
 	CHECK_EQ(weft_future_then(weft_task_future(&h.task[0]), ex, &many[3]), 0);
 	CHECK_EQ(queued(ex), 3);
 	REQUIRE_EQ(pthread_create(&thread, NULL, end_hold_soon, &h), 0);
-	CHECK_EQ(weft_submit_wait(ex, &many[2], test_soon()), 0);
+	CHECK_EQ(weft_submit_wait(ex, &many[2], WEFT_FOREVER), 0);
 	pthread_join(thread, NULL);
 	test_hold_end(&h);
 	weft_executor_free(ex);

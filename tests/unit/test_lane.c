@@ -92,8 +92,7 @@ static void await_word(const struct stage *s, atom_u32 *word, uint32_t value)
 				info.si_pid;
 		if (atom_load(word, acquire) == value)
 			return;
-		if (hopeless)
-			REQUIRE(!"the worker has died, or does nothing");
+		REQUIRE(!hopeless);
 		sched_yield();
 	}
 }
@@ -151,14 +150,12 @@ TEST(memory_is_sealed)
 	size_t size = lane_size(1000);
 	int fd = lane_create(&lane, 1000, 7);
 	REQUIRE(fd >= 0);
-	CHECK_EQ(fstat(fd, &st), 0);
-	CHECK_EQ(st.st_size, size);
+	CHECK(fstat(fd, &st) == 0 && st.st_size == (off_t)size);
 	CHECK(size >= sizeof *lane + LANE_SLOTS * 1024UL);
 	CHECK(ftruncate(fd, (off_t)size - 1) < 0 && errno == EPERM);
 	CHECK(ftruncate(fd, (off_t)size + 1) < 0 && errno == EPERM);
 	CHECK(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE) < 0 && errno == EPERM);
-	CHECK(fcntl(fd, F_GETFD) & FD_CLOEXEC);
-	CHECK(lane->slot_size == 1000 && lane->max_tasks == 7);
+	CHECK(fcntl(fd, F_GETFD) & FD_CLOEXEC && lane->slot_size == 1000 && lane->max_tasks == 7);
 	for (unsigned i = 0; i < LANE_SLOTS; i++) {
 		char *payload = lane_payload(lane, i, 1000);
 		CHECK_EQ(atom_load(&lane->slot[i].state, relaxed), SLOT_FREE);
@@ -225,9 +222,9 @@ TEST(batch)
 	uint64_t n[3] = {2, 3, 4}, square[3];
 	stage_init(&s, 0);
 	struct lane_request *r = put(&s, 0, test_square_fn, 0);
-	r->is_batch = 1;
+	r->batch = 3;
+	r->arg_stride = r->result_stride = 8;
 	r->arg_size = r->result_size = sizeof n;
-	s.lane->slot[0].batch = (struct weft__batch){.n = 3, .arg_stride = 8, .result_stride = 8};
 	memcpy(lane_payload(s.lane, 0, SLOT_SIZE), n, sizeof n);
 	stage_begin(&s);
 	lane_publish(s.lane, 0);
@@ -265,7 +262,6 @@ TEST(taken_back)
 	await_slot(&s, 1, SLOT_FREE);
 	await_slot(&s, 3, SLOT_FREE);
 	CHECK_EQ(s.lane->slot[1].reply.status, 0x5a5a5a5a); /* never run */
-	CHECK(!lane_take_back(&s.lane->slot[4]));
 	stage_fini(&s);
 }
 
@@ -290,59 +286,48 @@ TEST(deadlines)
 
 /* ---- Garbage ---- */
 
-static const struct {
-	uint64_t arg_size, result_size;
-	int status;
-} sizes[] = {
-	{SLOT_SIZE, 0, 0},
-	{0, SLOT_SIZE, 0},
-	{SLOT_SIZE - 64, 64, 0},
-	{1, SLOT_SIZE - 64, 0},
-	{SLOT_SIZE + 1, 0, -EBADMSG},
-	{0, SLOT_SIZE + 1, -EBADMSG},
-	{SLOT_SIZE - 64, 65, -EBADMSG},
-	{1, SLOT_SIZE - 63, -EBADMSG},
-	{UINT64_MAX, 8, -EBADMSG},
-	{UINT64_MAX - 62, 8, -EBADMSG},
-	{UINT64_MAX, UINT64_MAX, -EBADMSG},
-	{1UL << 63, 1UL << 63, -EBADMSG},
-};
-
 static int nothing_fn(weft_call *call, const void *arg, void *result)
 {
 	(void)call, (void)arg, (void)result;
 	return 0;
 }
 
-TEST(sizes_are_checked)
+/* What a worker answers to a request with these sizes. */
+static int try_sizes(uint64_t arg_size, uint64_t result_size)
 {
 	struct stage s;
 	stage_init(&s, 0);
 	stage_begin(&s);
-	for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-		struct lane_request *r = put(&s, i % LANE_SLOTS, nothing_fn, 0);
-		r->arg_size = sizes[i].arg_size;
-		r->result_size = sizes[i].result_size;
-		lane_publish(s.lane, i % LANE_SLOTS);
-		CHECK_EQ(harvest(&s, i % LANE_SLOTS, NULL), sizes[i].status);
-	}
+	struct lane_request *r = put(&s, 0, nothing_fn, 0);
+	r->arg_size = arg_size;
+	r->result_size = result_size;
+	lane_publish(s.lane, 0);
+	int status = harvest(&s, 0, NULL);
 	stage_fini(&s);
+	return status;
+}
+
+TEST(sizes_are_checked)
+{
+	CHECK_EQ(try_sizes(0, 0), 0);
+	CHECK_EQ(try_sizes(SLOT_SIZE, 0), 0);
+	CHECK_EQ(try_sizes(0, SLOT_SIZE), 0);
+	CHECK_EQ(try_sizes(SLOT_SIZE - 64, 64), 0);
+	CHECK_EQ(try_sizes(1, SLOT_SIZE - 64), 0);
+	CHECK_EQ(try_sizes(SLOT_SIZE + 1, 0), -EBADMSG);
+	CHECK_EQ(try_sizes(0, SLOT_SIZE + 1), -EBADMSG);
+	CHECK_EQ(try_sizes(SLOT_SIZE - 64, 65), -EBADMSG);
+	CHECK_EQ(try_sizes(1, SLOT_SIZE - 63), -EBADMSG);
+	CHECK_EQ(try_sizes(UINT64_MAX, 8), -EBADMSG);
+	CHECK_EQ(try_sizes(UINT64_MAX - 62, 8), -EBADMSG);
+	CHECK_EQ(try_sizes(1UL << 63, 1UL << 63), -EBADMSG);
 }
 
 /* Their sum, with the argument rounded up, is small in 64 bits. */
 TEST(sizes_that_wrap)
 {
-	for (unsigned i = 0; i < 3; i++) {
-		struct stage s;
-		stage_init(&s, 0);
-		stage_begin(&s);
-		struct lane_request *r = put(&s, 0, nothing_fn, 0);
-		r->arg_size = 64;
-		r->result_size = UINT64_MAX - 63 + i;
-		lane_publish(s.lane, 0);
-		CHECK_EQ(harvest(&s, 0, NULL), -EBADMSG);
-		stage_fini(&s);
-	}
+	CHECK_EQ(try_sizes(64, UINT64_MAX - 63), -EBADMSG);
+	CHECK_EQ(try_sizes(8, UINT64_MAX), -EBADMSG);
 }
 
 TEST(unknown_functions)
