@@ -5,6 +5,7 @@
  */
 #include "process_parts.h"
 #include "spec.h"
+#include "thread.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -227,18 +228,6 @@ static int furnish(struct process_pool *p)
 	return err;
 }
 
-static int start_watcher(struct process_pool *p)
-{
-	sigset_t all, old;
-	int err;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	err = -pthread_create(&p->watcher, NULL, process_watch, p);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return err;
-}
-
 int weft_process_pool_new(weft_executor **ret, const struct weft_process_pool_opts *opts)
 {
 	struct weft_process_pool_opts o;
@@ -261,7 +250,7 @@ int weft_process_pool_new(weft_executor **ret, const struct weft_process_pool_op
 	if (!err)
 		err = weft_executor_new(&p->ex, o.name ? o.name : name, &ops, p);
 	if (!err)
-		err = start_watcher(p);
+		err = weft__thread_start(&p->watcher, process_watch, p);
 	if (err) {
 		free(p->ex);
 		pool_free(p, false);

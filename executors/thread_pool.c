@@ -19,11 +19,11 @@
  */
 #include "spec.h"
 #include "taskq.h"
+#include "thread.h"
 #include <weft/thread_pool.h>
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,17 +95,13 @@ static struct worker *free_place(struct pool *p)
 static int add_worker(struct pool *p)
 {
 	struct worker *w = free_place(p);
-	sigset_t all, old;
 	int err;
 
 	if (!w)
 		return -EAGAIN;
 	w->pool = p;
 	w->stack_end = NULL;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	err = -pthread_create(&w->thread, NULL, worker_main, w);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	err = weft__thread_start(&w->thread, worker_main, w);
 	if (err)
 		return err;
 	w->life = WORKER_ALIVE;
