@@ -78,6 +78,8 @@ bool weft__ask(weft_future *f, enum weft_cancel *ret)
 			weft__claim(f, PHASE_RUNNING, PHASE_CLAIMED);
 	}
 	weft__unlock(weft__stripe(f));
+	if (running && *ret == WEFT_CANCEL_DROPPED)
+		weft__waitq_wake(&f->ex->room, 1); /* it counted as waiting: there is room now */
 	return running;
 }
 

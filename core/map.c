@@ -136,6 +136,8 @@ static void launch_all(struct map *m)
 			return;
 		if (err)
 			stop_early(m, err);
+		else if (weft__phase(weft_task_future(&m->chunks[i].task)) == PHASE_DONE)
+			return; /* look at its outcome before more is begun */
 	}
 }
 

@@ -21,17 +21,6 @@ static weft_executor *queueing_executor(void)
 	return test_executor_with("queue=4");
 }
 
-/* One where a cancel tells those who wait for room; a pool of processes tells nobody of a task that it has
- * already laid out for a worker. */
-static weft_executor *telling_executor(void)
-{
-	weft_executor *ex = queueing_executor();
-	if (weft_executor_caps(ex) & WEFT_CAP_LOCAL)
-		return ex;
-	weft_executor_free(ex);
-	SKIP("the room that a cancel makes is found by chance");
-}
-
 /* Gets room, and without waiting for the deadline. */
 static void check_gets_room(weft_executor *ex, weft_task *t)
 {
@@ -56,7 +45,7 @@ static void *cancel_later(void *ctx)
 /* Nothing starts and nothing ends: the only room there is comes by the cancel. */
 TEST(gaps_cancel_lets_a_waiting_submitter_in)
 {
-	weft_executor *ex = telling_executor();
+	weft_executor *ex = queueing_executor();
 	struct test_hold hold;
 	weft_task t[QUEUE + 1];
 	pthread_t thread;
@@ -88,7 +77,7 @@ static void *cancel_group_later(void *ctx)
 
 TEST(gaps_cancelled_group_lets_a_waiting_submitter_in)
 {
-	weft_executor *ex = telling_executor();
+	weft_executor *ex = queueing_executor();
 	weft_group g = {.ex = ex};
 	struct test_hold hold;
 	weft_task t[QUEUE + 1];
@@ -240,8 +229,6 @@ static void check_behind_failure(size_t chunk)
 
 TEST(gaps_map_asks_what_is_behind_a_failure)
 {
-	if (test_is_inline())
-		SKIP("the caller of the map runs its elements");
 	check_behind_failure(1);
 	check_behind_failure(4);
 }
