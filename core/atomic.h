@@ -10,6 +10,8 @@
  *   atom_swap(p, v, order)   value before   atom_or(p, v, order)    value before
  *   atom_cas(p, &expected, desired, success, failure)   true if it took place; strong
  *   atom_fence(seq_cst)                     atom_pause()            inside a loop that spins
+ *   atom_fence_light()                      atom_fence_heavy()      a pair: together they are as two
+ *                                           seq_cst fences, but the light one costs nothing: barrier.c
  *   plain_read(x), plain_write(x, v)        data that an atomic elsewhere protects
  *
  * Orders: relaxed, acquire, release, acq_rel, seq_cst. There are no stand-alone acquire or release
@@ -18,6 +20,10 @@
  */
 #ifndef WEFT_CORE_ATOMIC_H
 #define WEFT_CORE_ATOMIC_H
+
+#ifdef WEFT_ATOMIC_HEADER /* the other version */
+#include WEFT_ATOMIC_HEADER
+#else
 
 #include <stdatomic.h>
 #include <stdint.h>
@@ -35,8 +41,12 @@ typedef _Atomic(void *) atom_ptr;
 #define atom_fence(order)       atomic_thread_fence(memory_order_##order)
 #define atom_cas(p, e, d, s, f)                                                                              \
 	atomic_compare_exchange_strong_explicit(p, e, d, memory_order_##s, memory_order_##f)
-#define plain_read(x)     (x)
-#define plain_write(x, v) ((x) = (v))
+#define atom_fence_light()                                                                                   \
+	(atom_load(&weft__barrier_ready, relaxed) ? atomic_signal_fence(memory_order_seq_cst)                \
+						  : atomic_thread_fence(memory_order_seq_cst))
+#define atom_fence_heavy() weft__barrier_heavy()
+#define plain_read(x)      (x)
+#define plain_write(x, v)  ((x) = (v))
 
 #if defined(__x86_64__) || defined(__i386__)
 #define atom_pause() __builtin_ia32_pause()
@@ -46,4 +56,11 @@ typedef _Atomic(void *) atom_ptr;
 #define atom_pause() ((void)0)
 #endif
 
+/* barrier.c */
+extern atom_u32 weft__barrier_ready; /* 0: both fences are plain ones */
+void weft__barrier_init(void);       /* from then on the light one is free, where the kernel can */
+void weft__barrier_heavy(void);
+void weft__barrier_forked(void); /* in the child */
+
+#endif
 #endif

@@ -5,6 +5,7 @@
  * clone() without exec may not use the library, as it may not use much of the C library either.
  */
 #include "forked.h"
+#include "atomic.h"
 #include "graph.h"
 #include "state.h"
 
@@ -19,11 +20,13 @@ static void in_child(void)
 	atom_add(&generation, 1, relaxed);
 	weft__stripes_reset();
 	weft__graph_reset();
+	weft__barrier_forked();
 }
 
 static void arrange(void)
 {
 	pthread_atfork(NULL, NULL, in_child);
+	weft__barrier_init();
 }
 
 uint32_t weft__generation(void)

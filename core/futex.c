@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * futex.c -- the one place that sleeps. The only file that knows futex(2).
+ */
+#include "clock.h"
+#include "wait.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+int weft__wait(atom_u32 *word, uint32_t expected, weft_time deadline, enum weft__scope scope)
+{
+	int op = FUTEX_WAIT_BITSET | (scope == WEFT__PRIVATE ? FUTEX_PRIVATE_FLAG : 0);
+	struct timespec until = weft__timespec(deadline);
+	struct timespec *limit = deadline == WEFT_FOREVER ? NULL : &until;
+	int saved = errno, err = 0;
+
+	if (syscall(SYS_futex, word, op, expected, limit, NULL, FUTEX_BITSET_MATCH_ANY) && errno == ETIMEDOUT)
+		err = -ETIMEDOUT;
+	errno = saved;
+	return err;
+}
+
+void weft__wake(atom_u32 *word, int n, enum weft__scope scope)
+{
+	int op = FUTEX_WAKE | (scope == WEFT__PRIVATE ? FUTEX_PRIVATE_FLAG : 0);
+	int saved = errno;
+
+	syscall(SYS_futex, word, op, n, NULL, NULL, 0);
+	errno = saved;
+}
