@@ -15,26 +15,26 @@ static size_t aligned(size_t x)
 	return (x + 15) & ~(size_t)15;
 }
 
-static struct weft__heap_future *heap_new(const void *arg, size_t arg_size, size_t result_size)
+static weft_task *heap_new(const void *arg, size_t arg_size, size_t result_size)
 {
-	size_t head = aligned(sizeof(struct weft__heap_future));
-	struct weft__heap_future *h;
+	size_t head = arg_size || result_size ? aligned(WEFT__HEAP_TASK_SIZE) : WEFT__HEAP_TASK_SIZE;
+	weft_task *t;
 	char *data;
 
 	if (arg_size > PTRDIFF_MAX / 2 || result_size > PTRDIFF_MAX / 2 - head - 32)
 		return NULL;
-	h = calloc(1, head + aligned(arg_size) + aligned(result_size));
-	if (!h)
+	t = calloc(1, head + aligned(arg_size) + aligned(result_size));
+	if (!t)
 		return NULL;
-	data = (char *)h + head;
+	data = (char *)t + head;
 	if (arg_size)
 		memcpy(data, arg, arg_size);
-	h->task.arg = data;
-	h->task.arg_size = arg_size;
-	h->task.result = result_size ? data + aligned(arg_size) : NULL;
-	h->task.result_size = result_size;
-	atom_store(&h->refs, 2, relaxed);
-	return h;
+	t->arg = arg_size ? data : NULL;
+	t->arg_size = arg_size;
+	t->result = result_size ? data + aligned(arg_size) : NULL;
+	t->result_size = result_size;
+	atom_store(&weft__future(t)->refs, 2, relaxed);
+	return t;
 }
 
 int weft_async(weft_executor *ex, weft_fn *fn, const void *arg, size_t arg_size, size_t result_size,
@@ -43,27 +43,27 @@ int weft_async(weft_executor *ex, weft_fn *fn, const void *arg, size_t arg_size,
 	/* What can be refused is refused before any memory is taken. */
 	weft_task probe = {
 		.fn = fn, .arg = arg, .arg_size = arg_size, .result = &probe, .result_size = result_size};
-	struct weft_offer as = {.opaque_ = {[OFFER_HOW] = (void *)HOW_HEAP}};
-	struct weft__heap_future *h;
+	struct weft_offer as = {.opaque_ = {[OFFER_HOW] = (void *)FROM_HEAP}};
+	weft_task *t;
 	size_t accepted = 0;
 	int err = ret ? weft__check(ex, &probe) : -EINVAL;
 
 	if (err)
 		return err;
-	h = heap_new(arg, arg_size, result_size);
-	if (!h)
+	t = heap_new(arg, arg_size, result_size);
+	if (!t)
 		return -ENOMEM;
-	h->task.fn = fn;
+	t->fn = fn;
 	err = weft__load_enter(ex, 1);
 	if (!err) {
-		err = weft__submit(ex, &h->task, 1, &as, &accepted);
+		err = weft__submit(ex, t, 1, &as, &accepted);
 		if (!accepted)
 			weft__load_leave(ex, 1);
 	}
 	if (!accepted) {
-		free(h);
+		free(t);
 		return err;
 	}
-	*ret = weft__future(&h->task);
+	*ret = weft__future(t);
 	return 0;
 }

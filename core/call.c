@@ -14,7 +14,7 @@
 /* How long a body in a worker process may sleep before it looks whether its parent has cancelled it. */
 #define REMOTE_CANCEL_SLICE WEFT_MS(5)
 
-_Thread_local weft_call *weft__current;
+_Thread_local weft_call *weft__current WEFT__TLS;
 
 static bool asked(const weft_call *call)
 {
@@ -82,7 +82,7 @@ int weft_call_fail(weft_call *call, int err, const char *fmt, ...)
 
 const weft_future *weft_call_cause(const weft_call *call)
 {
-	return call ? weft__future(call->task)->live.cause : NULL;
+	return call ? weft__cause(weft__future(call->task)) : NULL;
 }
 
 weft_call *weft_current(void)
@@ -114,37 +114,27 @@ static void free_scratch(weft_call *call)
 	}
 }
 
-/* While one task runs on top of another the lower one cannot go on: for the graph of waits, it waits. */
-static weft_future *cover(weft_call *outer, weft_future *f)
-{
-	weft_future *lower = outer ? weft__future(outer->task) : NULL;
-
-	if (!lower || lower->awaits)
-		return NULL;
-	weft__graph_set(lower, f);
-	return lower;
-}
-
 int weft__body(weft_call *call, weft_task *t)
 {
 	weft_future *f = weft__future(t);
-	struct weft__batch *batch = f->live.batch;
-	weft_future *covered;
+	struct weft__batch *batch = weft__batch(f);
 	int status;
 
 	call->task = t;
 	call->reply_size = t->result_size;
 	call->outer = weft__current;
 	call->base = call->outer ? call->outer->base : call;
-	covered = cover(call->outer, f);
+	call->scratch = NULL;
+	call->covered = call->guest = false;
 	weft__current = call;
 	status = batch ? run_batch(call, t, batch) : t->fn(call, t->arg, t->result);
 	if (status == -ECANCELED && !asked(call) && weft_call_cancelled(call))
 		status = -ETIMEDOUT; /* its deadline is what made it give up */
 	weft__current = call->outer;
-	if (covered)
-		weft__graph_set(covered, NULL);
-	free_scratch(call);
+	if (call->outer && call->outer->covered)
+		weft__graph_uncover(call->outer);
+	if (call->scratch)
+		free_scratch(call);
 	return status;
 }
 

@@ -33,7 +33,7 @@ void weft__unqueue(weft_future *f)
 {
 	if (f->ex->ops.remove)
 		f->ex->ops.remove(f->ex->self, weft__task(f));
-	weft__waitq_wake(&f->ex->room, 1);
+	weft__waitq_wake_light(&f->ex->room, 1);
 }
 
 bool weft__drop(weft_future *f, int status)
@@ -79,7 +79,7 @@ bool weft__ask(weft_future *f, enum weft_cancel *ret)
 	}
 	weft__unlock(weft__stripe(f));
 	if (running && *ret == WEFT_CANCEL_DROPPED)
-		weft__waitq_wake(&f->ex->room, 1); /* it counted as waiting: there is room now */
+		weft__waitq_wake_light(&f->ex->room, 1); /* it counted as waiting: there is room now */
 	return running;
 }
 

@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * executor.c -- what all executors have in common: the count of accepted tasks, the stop, the end.
+ * executor.c -- what all executors have in common: the stop, the end.
  *
  *   tag  word      from -> to                order                         carries
- *   X1   ex->load  load_leave -> stop        sub acq_rel -> load acq       what all tasks did
+ *   X1   ex->load  load_leave -> stop        sub acq_rel -> load acq       what all tasks did: tally.c
  *   X2   ex->how   stop -> cancelled?        store seq_cst -> load relaxed nothing: a hint, and sleepers are
  *                                            woken after it (waitq, Q1)
- *
- * load counts accepted tasks in steps of 2; its lowest bit says "stopping". One addition both counts a
- * task and learns whether it is too late, so a task is either refused or waited for, never neither. The
- * task that takes the count to zero does not touch the executor afterwards, but for the address of load.
  */
 #include "forked.h"
 #include "state.h"
@@ -19,26 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-int weft__load_enter(weft_executor *ex, size_t n)
-{
-	if (n > UINT32_MAX / 8)
-		return -EAGAIN;
-	/* Acquire: a task accepted by a running executor sees it made. */
-	if (!(atom_add(&ex->load, 2 * (uint32_t)n, acquire) & 1))
-		return 0;
-	weft__load_leave(ex, n);
-	return -ESHUTDOWN;
-}
-
-void weft__load_leave(weft_executor *ex, size_t n)
-{
-	uint32_t step = 2 * (uint32_t)n;
-
-	/* X1 acq_rel: pairs with the load in stop; tasks chain through the same word. */
-	if (atom_sub(&ex->load, step, acq_rel) == (step | 1))
-		weft__wake(&ex->load, INT_MAX, WEFT__PRIVATE);
-}
 
 bool weft__dropping(const weft_executor *ex)
 {
@@ -80,7 +56,7 @@ static void begin_stop(weft_executor *ex, enum weft_stop how)
 		return;
 	weft__promised_drop(ex);
 	weft__waitq_wake(&ex->sleepers, UINT_MAX);
-	weft__waitq_wake(&ex->room, UINT_MAX);
+	weft__waitq_wake_light(&ex->room, UINT_MAX);
 }
 
 static int wait_empty(weft_executor *ex, weft_time deadline)
@@ -183,13 +159,9 @@ int weft_executor_stats(const weft_executor *ex, struct weft_stats *ret)
 		return -EINVAL;
 	if (weft__forked(ex->generation))
 		return -ECHILD;
-	/* Relaxed: figures for people. completed before submitted, so that it is not the larger one. */
-	s.failed = atom_load(&e->failed, relaxed);
-	s.cancelled = atom_load(&e->cancelled, relaxed);
-	s.timed_out = atom_load(&e->timed_out, relaxed);
-	s.died = atom_load(&e->died, relaxed);
-	s.completed = atom_load(&e->completed, relaxed);
-	s.submitted = atom_load(&e->submitted, relaxed);
+	weft__lock(&e->lock);
+	weft__tally_sum(e, &s);
+	weft__unlock(&e->lock);
 	if (e->ops.stats)
 		e->ops.stats(e->self, &s);
 	weft__lock(&e->lock);

@@ -23,6 +23,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,6 +58,11 @@ int weft__link_add(weft_future *f, struct weft__link *link, weft_future *promise
 		if ((s & PHASE_MASK) == PHASE_DONE) {
 			err = -EALREADY;
 			break;
+		}
+		if (s == PHASE_ENTERING) {
+			sched_yield();
+			s = atom_load(&f->state, acquire);
+			continue;
 		}
 		/* F3: the lock orders. F1 acquire: on failure, to see an outcome. */
 		if (atom_cas(&f->state, &s, s | FLAG_LINKS, acquire, acquire)) {
@@ -123,18 +129,6 @@ wake:
 	return rest;
 }
 
-static void count(weft_executor *ex, int status)
-{
-	atom_u64 *kind = status == -ECANCELED    ? &ex->cancelled
-			 : status == -ETIMEDOUT  ? &ex->timed_out
-			 : status == -EOWNERDEAD ? &ex->died
-						 : &ex->failed;
-	/* Relaxed: figures for people. */
-	if (status < 0)
-		atom_add(kind, 1, relaxed);
-	atom_add(&ex->completed, 1, relaxed);
-}
-
 static const char *signal_text(int signal)
 {
 #ifdef __GLIBC__
@@ -157,40 +151,63 @@ static void describe_death(struct weft__outcome *o, const struct weft__death *d)
 			 d->signal, signal_text(d->signal), d->core ? ", core dumped" : "");
 }
 
-static void write_outcome(weft_future *f, int status, const char *text, const struct weft__death *death)
+const struct weft__outcome *weft__outcome(const weft_future *f)
 {
-	f->status = status;
+	return f->origin & FROM_HEAP ? f->far_outcome : &f->outcome;
+}
+
+/* Where a text goes. A future of weft_async has no room for one and gets some; if there is none left, it
+ * has to do without the text. */
+static struct weft__outcome *outcome_room(weft_future *f)
+{
+	if (!(f->origin & FROM_HEAP))
+		return &f->outcome;
+	return f->far_outcome = malloc(sizeof *f->far_outcome);
+}
+
+static void write_failure(weft_future *f, const char *text, const struct weft__death *death)
+{
+	struct weft__outcome *o;
+
 	f->kind = KIND_PLAIN;
-	if (death) {
-		f->kind = KIND_DEATH;
-		describe_death(&f->outcome, death);
-	} else if (status < 0 && text && *text) {
-		f->kind = KIND_TEXT;
-		snprintf(f->outcome.text, sizeof f->outcome.text, "%s", text);
-	}
+	if (!death && !(text && *text))
+		return;
+	o = outcome_room(f);
+	if (!o)
+		return;
+	f->kind = death ? KIND_DEATH : KIND_TEXT;
+	if (death)
+		describe_death(o, death);
+	else
+		snprintf(o->text, sizeof o->text, "%s", text);
 }
 
 void weft__finish(weft_future *f, int status, const char *text, const struct weft__death *death)
 {
 	weft_executor *ex = f->ex;
-	weft_group *group = f->group;
+	weft_group *group = weft__group(f);
 	/* Read now: once f is done its submitter may do away with the cause, unless we hold a reference. */
-	weft_future *cause = f->live.cause && f->live.cause->heap ? f->live.cause : NULL;
-	bool heap = f->heap;
+	weft_future *cause = weft__cause(f);
+	uint8_t origin = f->origin;
 	struct weft__link *rest;
 
+	if (cause && !(cause->origin & FROM_HEAP))
+		cause = NULL;
 	if (group)
 		weft__group_leave(f);
-	write_outcome(f, status, text, death);
-	count(ex, status);
+	f->status = status;
+	if (status < 0)
+		write_failure(f, text, death);
+	weft__count_done(ex, status);
 	rest = publish(f);
 	if (group)
 		weft__group_done(group, status);
 	if (cause)
 		weft_future_unref(cause);
-	if (heap)
+	if (origin & FROM_HEAP)
 		weft_future_unref(f);
 	weft__load_leave(ex, 1);
 	/* Last, since it may run bodies, which may wait for any of the above. */
-	weft__release(rest);
+	if (rest)
+		weft__release(rest);
 }

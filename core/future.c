@@ -8,11 +8,15 @@
  */
 #include "forked.h"
 #include "graph.h"
+#include "spin.h"
 #include "state.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+
+static _Thread_local struct weft__spinner look_again WEFT__TLS;
 
 /* -EINVAL, -ECHILD, or 0: f may be waited for. */
 static int check(const weft_future *f)
@@ -40,10 +44,12 @@ static int wait_outside(weft_future *f, weft_time deadline)
 	while ((s & PHASE_MASK) != PHASE_DONE) {
 		weft_time limit = until(f, s & PHASE_MASK, deadline);
 
+		if (s == PHASE_ENTERING)
+			sched_yield();
 		/* F2: the flag carries nothing; acquire is for F1, on failure. */
-		if (!(s & FLAG_WAITERS) && !atom_cas(&f->state, &s, s | FLAG_WAITERS, acquire, acquire))
+		else if (!(s & FLAG_WAITERS) && !atom_cas(&f->state, &s, s | FLAG_WAITERS, acquire, acquire))
 			continue;
-		if (weft__wait(&f->state, s | FLAG_WAITERS, limit, WEFT__PRIVATE) == -ETIMEDOUT) {
+		else if (weft__wait(&f->state, s | FLAG_WAITERS, limit, WEFT__PRIVATE) == -ETIMEDOUT) {
 			if (weft_now() >= deadline && weft__phase(f) != PHASE_DONE)
 				return -ETIMEDOUT;
 			if (limit < deadline)
@@ -52,6 +58,18 @@ static int wait_outside(weft_future *f, weft_time deadline)
 		s = atom_load(&f->state, acquire);
 	}
 	return 0;
+}
+
+/* Looks for as long as looking has paid lately. */
+static bool done_soon(weft_future *f)
+{
+	struct weft__spin spin = {0};
+
+	do {
+		if (weft__phase(f) == PHASE_DONE)
+			return weft__spin_won(&look_again, &spin);
+	} while (weft__spin(&look_again, &spin));
+	return false;
 }
 
 struct wait_link {
@@ -85,8 +103,18 @@ static int wait_inside(weft_future *f, weft_time deadline)
 	return weft__phase(f) == PHASE_DONE ? 0 : err;
 }
 
+static int wait_asleep(weft_future *f, weft_time deadline)
+{
+	weft_time since = weft__spin_asleep(&look_again);
+	int err = weft__current ? wait_inside(f, deadline) : wait_outside(f, deadline);
+
+	weft__spin_awake(&look_again, since);
+	return err;
+}
+
 int weft_future_wait(weft_future *f, weft_time deadline)
 {
+	bool over;
 	int err = check(f);
 
 	if (err || weft__phase(f) == PHASE_DONE)
@@ -96,15 +124,18 @@ int weft_future_wait(weft_future *f, weft_time deadline)
 		return 0;
 	if (weft_call_cancelled(weft__current))
 		return -ECANCELED;
+	over = deadline != WEFT_FOREVER && weft_now() >= deadline;
+	if (!over && weft__take(f)) {
+		weft_impl_run(weft__task(f));
+		return 0;
+	}
 	err = weft__graph_enter(f);
 	if (err)
 		return err;
-	if (deadline != WEFT_FOREVER && weft_now() >= deadline)
+	if (over)
 		err = -ETIMEDOUT;
-	else if (weft__take(f))
-		weft_impl_run(weft__task(f));
-	else
-		err = weft__current ? wait_inside(f, deadline) : wait_outside(f, deadline);
+	else if (!done_soon(f))
+		err = wait_asleep(f, deadline);
 	weft__graph_leave();
 	return err;
 }
@@ -124,7 +155,7 @@ const void *weft_future_result(const weft_future *f, size_t *ret_size)
 		return NULL;
 	result = weft__task(f)->result;
 	if (result && ret_size)
-		*ret_size = f->reply_size;
+		*ret_size = f->kind == KIND_SHORT ? f->reply_size : weft__task(f)->result_size;
 	return result;
 }
 
@@ -135,8 +166,8 @@ const char *weft_future_error(const weft_future *f)
 	if (!f)
 		return "";
 	if (f->kind == KIND_DEATH)
-		return f->outcome.death_text;
-	return f->kind == KIND_TEXT ? f->outcome.text : "";
+		return weft__outcome(f)->death_text;
+	return f->kind == KIND_TEXT ? weft__outcome(f)->text : "";
 }
 
 int weft_future_death(const weft_future *f, struct weft_death *ret)
@@ -150,7 +181,7 @@ int weft_future_death(const weft_future *f, struct weft_death *ret)
 		return -EINPROGRESS;
 	if (f->kind != KIND_DEATH)
 		return -ENODATA;
-	d = &f->outcome.death;
+	d = &weft__outcome(f)->death;
 	memset(ret, 0, sizeof *ret);
 	ret->pid = d->pid;
 	ret->signal = d->signal;
@@ -164,22 +195,20 @@ int weft_future_death(const weft_future *f, struct weft_death *ret)
 	return 0;
 }
 
-static struct weft__heap_future *heap_of(weft_future *f)
-{
-	return list_entry(weft__task(f), struct weft__heap_future, task);
-}
-
 weft_future *weft_future_ref(weft_future *f)
 {
 	/* Relaxed: the caller holds a reference, so the count cannot end here. */
-	if (f && f->heap)
-		atom_add(&heap_of(f)->refs, 1, relaxed);
+	if (f && f->origin & FROM_HEAP)
+		atom_add(&f->refs, 1, relaxed);
 	return f;
 }
 
 void weft_future_unref(weft_future *f)
 {
 	/* R1 acq_rel: what every holder did happens before the last one frees. */
-	if (f && f->heap && atom_sub(&heap_of(f)->refs, 1, acq_rel) == 1)
-		free(heap_of(f));
+	if (!f || !(f->origin & FROM_HEAP) || atom_sub(&f->refs, 1, acq_rel) != 1)
+		return;
+	if (f->kind == KIND_TEXT || f->kind == KIND_DEATH)
+		free(f->far_outcome);
+	free(weft__task(f));
 }

@@ -10,6 +10,7 @@
 /* The calling task is about to wait for f. -EDEADLK: f waits for it, perhaps through others. */
 int weft__graph_enter(weft_future *f);
 void weft__graph_leave(void);
+void weft__graph_uncover(weft_call *call); /* what ran on top of it has returned */
 void weft__graph_set(weft_future *f, weft_future *awaits);
 void weft__graph_reset(void);
 

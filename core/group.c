@@ -33,7 +33,7 @@ static struct group *inside(weft_group *g)
 
 void weft__group_leave(weft_future *f)
 {
-	struct group *in = inside(f->group);
+	struct group *in = inside(weft__group(f));
 
 	weft__lock(&in->lock);
 	if (list_linked(&f->live.member))
@@ -168,7 +168,8 @@ static int offer_member(weft_group *g, weft_task *t)
 		weft__group_leave(f);
 		count_down(inside(g));
 	}
-	atom_sub(&g->ex->submitted, 1, relaxed);
+	/* Relaxed: a figure for people. */
+	atom_sub(&g->ex->shared.submitted, 1, relaxed);
 	memcpy((char *)f + skip, (char *)saved + skip, sizeof saved - skip);
 	weft__claim(f, PHASE_CLAIMED, phase);
 	return err;
@@ -225,7 +226,7 @@ static int sleep_on(weft_group *g, bool interruptible)
 static bool is_member(const weft_group *g)
 {
 	for (const weft_call *c = weft__current; c; c = c->outer)
-		if (weft__future(c->task)->group == g)
+		if (weft__group(weft__future(c->task)) == g)
 			return true;
 	return false;
 }

@@ -106,7 +106,7 @@ static void stop_early(struct map *m, int error)
 
 static int launch(struct map *m, struct chunk *c)
 {
-	struct weft_offer as = {.opaque_ = {[OFFER_BATCH] = &c->batch}};
+	struct weft_offer as = {.opaque_ = {[OFFER_EXTRA] = &c->batch, [OFFER_HOW] = (void *)FROM_BATCH}};
 	size_t accepted;
 	int err;
 

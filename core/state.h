@@ -6,6 +6,8 @@
  * word holds a phase and three flags:
  *
  *   IDLE      never submitted                               all is the caller's
+ *   ENTERING  a submitter fills it in; meanwhile nobody     the submitter's
+ *             raises a flag, so that it ends by a plain store
  *   CLAIMED   somebody is moving it from one phase to the   the mover's: a submitter, a canceller, or the
  *             next; nobody else may                         one that releases a continuation
  *   PROMISED  a continuation whose cause is not done        the cause's list and the executor's list
@@ -13,9 +15,10 @@
  *   RUNNING   a worker has it                               the worker's; others may only raise ASKED
  *   DONE      status, result and text are there             the caller's
  *
- *   IDLE|DONE --accept--> CLAIMED --> QUEUED --start--> RUNNING --finish--> DONE
- *                            |           +--cancel, deadline--> CLAIMED --finish--> DONE
- *                            +--> PROMISED --the cause is done--> CLAIMED --> QUEUED
+ *   IDLE|DONE --accept--> ENTERING --> QUEUED --start--> RUNNING --finish--> DONE
+ *                            |            +--cancel, deadline--> CLAIMED --finish--> DONE
+ *                            +--> CLAIMED (of a group) --> QUEUED
+ *                            +--> CLAIMED --> PROMISED --the cause is done--> CLAIMED --> QUEUED
  *
  *   WAITERS   a thread sleeps on the state word: whoever finishes wakes it
  *   LINKS     the list f->links is, or was, not empty: whoever finishes takes the stripe lock
@@ -40,6 +43,7 @@ enum {
 	PHASE_QUEUED,
 	PHASE_RUNNING,
 	PHASE_DONE,
+	PHASE_ENTERING,
 	PHASE_MASK = 7,
 	FLAG_WAITERS = 8,
 	FLAG_LINKS = 16,
@@ -49,8 +53,9 @@ enum {
 /* What weft_future.outcome holds. */
 enum {
 	KIND_PLAIN,
-	KIND_TEXT, /* an error text */
-	KIND_DEATH /* the death of a worker, and its text */
+	KIND_SHORT, /* a result of reply_size bytes, not all that there is room for */
+	KIND_TEXT,  /* an error text */
+	KIND_DEATH  /* the death of a worker, and its text */
 };
 
 /* Something that is to happen when a future is done: a waiter to wake, a queue to put it into, a
@@ -72,12 +77,11 @@ struct weft__batch {
 struct weft__live {
 	struct list_node queue;           /* executor's queue, under its lock */
 	weft_task *level_up, *level_down; /* taskq.c */
-	struct weft__link on_cause;       /* PROMISED: in the cause's list */
-	struct list_node promise;         /* PROMISED: in the executor's list */
-	weft_future *cause;
-	struct list_node member;   /* in the group's list, under its lock */
-	struct weft__batch *batch; /* or NULL */
-	uint32_t place[2], runs;   /* the executor's own */
+	uint32_t runs;                    /* the executor's own */
+	/* Up to here a future of weft_async has it too; the rest is for tasks of the caller only. */
+	struct weft__link on_cause; /* PROMISED: in the cause's list */
+	struct list_node promise;   /* PROMISED: in the executor's list */
+	struct list_node member;    /* in the group's list, under its lock */
 };
 
 /* ... and what is there afterwards. */
@@ -96,34 +100,54 @@ struct weft__outcome {
 	};
 };
 
-/* may_alias: it lies in what the caller sees as an array of uint64_t. */
+/* How a task came to its executor: bits of weft_future.origin. */
+enum {
+	FROM_HEAP = 1,  /* weft_async: reference counted; outcome far away */
+	FROM_BATCH = 2, /* weft_map: batch counts */
+	FROM_CAUSE = 4  /* weft_future_then: cause counts, until done */
+};
+
+/* The first 64 bytes, and the 64 of the task before them, are all that a task touches which is merely
+ * submitted, run and waited for. may_alias: it lies in what the caller sees as an array of uint64_t. */
 struct __attribute__((may_alias)) weft_future {
 	atom_u32 state;
 	int32_t status;
 	uint32_t generation; /* of the process that submitted it: forked.h */
-	uint16_t heap;       /* from weft_async: reference counted. Set once, before anybody knows it */
-	uint16_t kind;       /* KIND_*, once done */
+	uint8_t origin;      /* FROM_*; set once, before anybody knows it */
+	uint8_t kind;        /* KIND_*, once done */
 	weft_executor *ex;
+	atom_u64 place;          /* where it is queued: the executor's own */
 	struct list_node *links; /* of struct weft__link, under the stripe lock */
-	weft_group *group;
-	size_t reply_size;            /* bytes of the result */
-	weft_time deadline;           /* its own or its group's; WEFT_FOREVER: none */
+	union {
+		weft_group *group; /* weft__group() */
+		atom_u32 refs;     /* FROM_HEAP: the caller's, and one until it is done */
+	};
+	weft_time deadline; /* its own or its group's; WEFT_FOREVER: none */
+	union {
+		struct weft__batch *batch; /* weft__batch() */
+		weft_future *cause;        /* weft__cause() */
+	};
+	/* NULL but while its body waits, also from one life of the task to the next. */
 	weft_future *awaits;          /* what its body waits for, under the graph lock */
 	struct weft__parker *sleeper; /* where its body sleeps, under the stripe lock */
 	union {
 		struct weft__live live;
 		struct weft__outcome outcome;
+		struct weft__outcome *far_outcome; /* FROM_HEAP: weft__outcome() */
+		size_t reply_size;                 /* KIND_SHORT; no outcome goes with success */
 	};
 };
 
+_Static_assert(offsetof(weft_future, awaits) == 64, "what every task needs fits a cache line");
 _Static_assert(sizeof(weft_future) <= sizeof((weft_task *)0)->opaque_, "a future has outgrown its words");
 _Static_assert(sizeof(weft_task) == 256, "the size of a task is part of the ABI");
 
-/* The future of weft_async: task, reference count, copies of argument and room for the result. */
-struct weft__heap_future {
-	weft_task task;
-	atom_u32 refs;
-};
+/* A future of weft_async is the front part of a task, without what it never needs. */
+#define WEFT__HEAP_TASK_SIZE (offsetof(weft_task, opaque_) + offsetof(weft_future, live.on_cause))
+
+/* A variable of the thread without a call to find it. The library is not loaded late, as a rule; if it is,
+ * the loader keeps some room for such. */
+#define WEFT__TLS __attribute__((tls_model("initial-exec")))
 
 struct weft__scratch {
 	struct weft__scratch *next;
@@ -138,14 +162,24 @@ struct weft_call {
 	struct weft__scratch *scratch;
 	const atom_u32 *remote_cancel; /* in a worker process: the word its parent raises */
 	bool has_text;
+	bool guest;   /* a stolen child runs under it: spawn.c */
+	bool covered; /* its wait for the one on top of it is in the graph: graph.c */
 	char text[WEFT_ERROR_TEXT_MAX + 1];
+};
+
+/* Counts that one thread keeps, or whoever holds one lock; the executor adds them up: tally.c. */
+struct weft__tally {
+	struct list_node node; /* in ex->tallies, under ex->lock */
+	weft_executor *ex;
+	uint32_t credit; /* tasks that ex->load counts, but that are not there: the owner's */
+	atom_u64 submitted, completed, failed, cancelled, timed_out, died;
 };
 
 struct weft_executor {
 	struct weft_executor_ops ops;
 	void *self;
 	uint32_t generation;
-	atom_u32 load; /* 2 * accepted tasks that are not done, + 1 once it stops: executor.c */
+	atom_u32 load; /* 2 * accepted tasks that are not done, + 1 once it stops: tally.c */
 	atom_u32 how;  /* 0 runs, else 1 + enum weft_stop */
 	struct weft__lock lock;
 	struct list_node *promised;    /* continuations that wait for their cause, under lock */
@@ -153,7 +187,8 @@ struct weft_executor {
 	struct weft__eventcount ended; /* joined has changed */
 	struct weft__waitq room;       /* submitters that wait for room */
 	struct weft__waitq sleepers;   /* bodies that sleep, for a stop to wake */
-	atom_u64 submitted, completed, failed, cancelled, timed_out, died;
+	struct list_node *tallies;     /* of those who keep their own, under lock */
+	struct weft__tally shared;     /* of everybody else */
 	char name[64];
 };
 
@@ -167,6 +202,21 @@ static inline weft_task *weft__task(const weft_future *f)
 	return list_entry((weft_future *)(uintptr_t)f, weft_task, opaque_);
 }
 
+static inline weft_group *weft__group(const weft_future *f)
+{
+	return f->origin & FROM_HEAP ? NULL : f->group;
+}
+
+static inline struct weft__batch *weft__batch(const weft_future *f)
+{
+	return f->origin & FROM_BATCH ? f->batch : NULL;
+}
+
+static inline weft_future *weft__cause(const weft_future *f)
+{
+	return f->origin & FROM_CAUSE ? f->cause : NULL;
+}
+
 static inline uint32_t weft__phase(const weft_future *f)
 {
 	/* F1 acquire: pairs with the publication in finish.c. */
@@ -176,6 +226,9 @@ static inline uint32_t weft__phase(const weft_future *f)
 /* finish.c */
 struct weft__lock *weft__stripe(const weft_future *f);
 void weft__finish(weft_future *f, int status, const char *text, const struct weft__death *death);
+/* Before it is finished: the result has n bytes. */
+void weft__reply(weft_future *f, size_t n);
+const struct weft__outcome *weft__outcome(const weft_future *f);
 /* 0, or -EALREADY: f is done. promised: the CLAIMED continuation that link belongs to, or NULL; it
  * becomes PROMISED in the same step. */
 int weft__link_add(weft_future *f, struct weft__link *link, weft_future *promised);
@@ -189,8 +242,9 @@ void weft__promised_drop(weft_executor *ex);
 void weft__promise_unlink(weft_future *f);
 
 /* call.c */
-extern _Thread_local weft_call *weft__current;
-int weft__body(weft_call *call, weft_task *t); /* call: zeroed but for remote_cancel */
+extern _Thread_local weft_call *weft__current WEFT__TLS;
+/* Of call, remote_cancel and has_text are set. */
+int weft__body(weft_call *call, weft_task *t);
 /* 0, -ETIMEDOUT; where interruptible, -ECANCELED as soon as the calling task is cancelled. */
 int weft__sleep(struct weft__parker *p, weft_time deadline, bool interruptible);
 bool weft__inside(weft_executor *ex); /* is this thread one of ex, running a task of it? */
@@ -204,10 +258,16 @@ bool weft__ask(weft_future *f, enum weft_cancel *ret); /* DROPPED: the caller fi
 
 /* submit.c */
 /* What lies in weft_offer.opaque_, and the bits of OFFER_HOW. */
-enum { OFFER_EX, OFFER_GROUP, OFFER_BATCH, OFFER_HOW };
 enum {
-	HOW_HEAP = 1,   /* from weft_async */
-	HOW_CLAIMED = 2 /* accepted before: a continuation, or a member of a group */
+	OFFER_EX,
+	OFFER_GROUP,
+	OFFER_EXTRA, /* batch or cause, as HOW says */
+	OFFER_HOW,
+	OFFER_TALLY /* the executor's: who counts them; NULL: the shared one */
+};
+enum {
+	HOW_ORIGIN = 7, /* FROM_* */
+	HOW_CLAIMED = 8 /* accepted before: a continuation, or a member of a group */
 };
 int weft__check(weft_executor *ex, const weft_task *t);
 /* Offers tasks that have been checked, and counted by weft__load_enter; the second counts them itself. */
@@ -221,9 +281,23 @@ int weft__accept(const struct weft_offer *offer, size_t i, uint32_t phase); /* 0
 void weft__group_leave(weft_future *f);
 void weft__group_done(weft_group *g, int status);
 
-/* executor.c */
-int weft__load_enter(weft_executor *ex, size_t n); /* 0 or -ESHUTDOWN */
+/* tally.c */
+extern _Thread_local struct weft__tally *weft__tally WEFT__TLS; /* the thread's own, or NULL */
+int weft__load_enter(weft_executor *ex, size_t n);              /* 0 or -ESHUTDOWN */
 void weft__load_leave(weft_executor *ex, size_t n);
+void weft__tally_open(struct weft__tally *y, weft_executor *ex);
+void weft__tally_settle(struct weft__tally *y); /* gives back its credit; before its owner sleeps */
+void weft__tally_close(struct weft__tally *y);  /* into the shared one */
+void weft__tally_sum(weft_executor *ex, struct weft_stats *ret);
+void weft__count_done(weft_executor *ex, int status);
+
+/* One more, where only the caller writes. Relaxed: a figure for people. */
+static inline void weft__count(atom_u64 *n)
+{
+	atom_store(n, atom_load(n, relaxed) + 1, relaxed);
+}
+
+/* executor.c */
 bool weft__dropping(const weft_executor *ex); /* told to cancel what it has */
 
 #endif

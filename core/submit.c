@@ -40,35 +40,40 @@ static void init(weft_future *f, const weft_task *t, const struct weft_offer *of
 	weft_executor *ex = offer->opaque_[OFFER_EX];
 	weft_group *group = offer->opaque_[OFFER_GROUP];
 
-	f->status = 0;
+	struct weft__tally *tally = offer->opaque_[OFFER_TALLY];
+
 	f->generation = ex->generation;
-	f->heap = (uintptr_t)offer->opaque_[OFFER_HOW] & HOW_HEAP;
+	f->origin = (uint8_t)((uintptr_t)offer->opaque_[OFFER_HOW] & HOW_ORIGIN);
 	f->kind = KIND_PLAIN;
 	f->ex = ex;
 	f->links = NULL;
-	f->group = group;
-	f->reply_size = t->result_size;
+	if (!(f->origin & FROM_HEAP))
+		f->group = group;
 	f->deadline = t->deadline ? t->deadline : group && group->deadline ? group->deadline : WEFT_FOREVER;
-	f->awaits = NULL;
-	f->sleeper = NULL;
-	memset(&f->live, 0, sizeof f->live);
-	f->live.batch = offer->opaque_[OFFER_BATCH];
-	/* Relaxed: a figure for people. */
-	atom_add(&ex->submitted, 1, relaxed);
+	f->batch = offer->opaque_[OFFER_EXTRA];
+	if (tally)
+		weft__count(&tally->submitted);
+	else /* relaxed: a figure for people */
+		atom_add(&ex->shared.submitted, 1, relaxed);
 }
 
 int weft__accept(const struct weft_offer *offer, size_t i, uint32_t phase)
 {
 	weft_task *t = &offer->tasks[i];
 	weft_future *f = weft__future(t);
+	uint32_t s;
 
 	if ((uintptr_t)offer->opaque_[OFFER_HOW] & HOW_CLAIMED)
 		return weft__claim(f, PHASE_CLAIMED, phase) ? 0 : -EBUSY;
-	if (!weft__claim(f, PHASE_IDLE, PHASE_CLAIMED) && !weft__claim(f, PHASE_DONE, PHASE_CLAIMED))
+	s = atom_load(&f->state, relaxed);
+	if (s != PHASE_IDLE && s != PHASE_DONE)
+		return -EBUSY;
+	/* C1 acquire: its last life is over, with all that was written in it. */
+	if (!atom_cas(&f->state, &s, PHASE_ENTERING, acquire, relaxed))
 		return -EBUSY;
 	init(f, t, offer);
-	if (phase != PHASE_CLAIMED)
-		weft__claim(f, PHASE_CLAIMED, phase);
+	/* C1 release: what we filled in. A plain store, since ENTERING is ours alone. */
+	atom_store(&f->state, phase, release);
 	return 0;
 }
 
@@ -83,13 +88,21 @@ bool weft_impl_start(weft_task *t)
 
 	if (!weft__claim(f, PHASE_QUEUED, PHASE_RUNNING))
 		return false;
-	weft__waitq_wake(&f->ex->room, 1);
+	weft__waitq_wake_light(&f->ex->room, 1);
 	return true;
 }
 
 bool weft_impl_drop(weft_task *t)
 {
 	return weft__claim(weft__future(t), PHASE_QUEUED, PHASE_CLAIMED);
+}
+
+void weft__reply(weft_future *f, size_t n)
+{
+	if (n == weft__task(f)->result_size)
+		return;
+	f->kind = KIND_SHORT;
+	f->reply_size = n;
 }
 
 void weft_impl_finish(weft_task *t, int status, const char *text)
@@ -99,13 +112,15 @@ void weft_impl_finish(weft_task *t, int status, const char *text)
 
 void weft_impl_run(weft_task *t)
 {
-	weft_call call = {0};
+	weft_call call;
 	weft_future *f = weft__future(t);
 	int status = -ETIMEDOUT;
 
+	call.remote_cancel = NULL;
+	call.has_text = false;
 	if (f->deadline == WEFT_FOREVER || weft_now() < f->deadline) {
 		status = weft__body(&call, t);
-		f->reply_size = call.reply_size;
+		weft__reply(f, call.reply_size);
 	}
 	weft__finish(f, status, call.has_text ? call.text : NULL, NULL);
 }
@@ -195,7 +210,7 @@ int weft__submit_wait(weft_executor *ex, weft_task *t, struct weft_offer *as, we
 	if (err == -EAGAIN && weft__inside(ex) && ex->ops.take)
 		return submit_in_place(ex, t, as);
 	while (err == -EAGAIN && !slept) {
-		weft__waitq_enter(&ex->room, &waiter);
+		weft__waitq_enter_heavy(&ex->room, &waiter);
 		err = weft__enter_and_submit(ex, t, 1, as, &accepted);
 		if (err == -EAGAIN)
 			slept = weft__sleep(&parker, deadline, true);
@@ -203,7 +218,7 @@ int weft__submit_wait(weft_executor *ex, weft_task *t, struct weft_offer *as, we
 		if (err == -EAGAIN)
 			err = weft__enter_and_submit(ex, t, 1, as, &accepted);
 		else if (woken)
-			weft__waitq_wake(&ex->room, 1); /* the room we were woken for is another's */
+			weft__waitq_wake_light(&ex->room, 1); /* the room we were woken for is another's */
 	}
 	return err == -EAGAIN ? slept : err;
 }

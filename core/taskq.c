@@ -54,18 +54,24 @@ static weft_task *find_level(struct weft__taskq *q, weft_task *t)
 
 void weft__taskq_push(struct weft__taskq *q, weft_task *t)
 {
-	weft_task *level = find_level(q, t);
-	struct list_node *ring = level ? &live(level)->queue : NULL;
+	weft_task *level;
+	struct list_node *ring;
 
+	live(t)->level_up = live(t)->level_down = NULL;
+	level = find_level(q, t);
+	ring = level ? &live(level)->queue : NULL;
 	list_append(&ring, &live(t)->queue);
 	q->n++;
 }
 
 void weft__taskq_push_front(struct weft__taskq *q, weft_task *t)
 {
-	weft_task *level = find_level(q, t);
-	struct list_node *ring = level ? &live(level)->queue : NULL;
+	weft_task *level;
+	struct list_node *ring;
 
+	live(t)->level_up = live(t)->level_down = NULL;
+	level = find_level(q, t);
+	ring = level ? &live(level)->queue : NULL;
 	/* In a ring, before the first is behind the last; only who is called first differs. */
 	list_append(&ring, &live(t)->queue);
 	q->n++;

@@ -43,7 +43,7 @@ static void promise_remove(weft_future *f)
 /* For a canceller that has claimed f. */
 void weft__promise_unlink(weft_future *f)
 {
-	weft__link_remove(f->live.cause, &f->live.on_cause);
+	weft__link_remove(f->cause, &f->live.on_cause);
 	promise_remove(f);
 }
 
@@ -110,7 +110,7 @@ void weft__promised_drop(weft_executor *ex)
 	for (struct list_node *n; (n = list_pop(&mine));) {
 		weft_future *f = list_entry(n, weft_future, live.promise);
 
-		weft__link_remove(f->live.cause, &f->live.on_cause);
+		weft__link_remove(f->cause, &f->live.on_cause);
 		weft__finish(f, -ECANCELED, NULL, NULL);
 	}
 }
@@ -120,7 +120,8 @@ static void promise(weft_future *f, weft_future *cause)
 {
 	weft_executor *ex = f->ex;
 
-	f->live.on_cause.fire = fire;
+	f->live.on_cause = (struct weft__link){.fire = fire};
+	f->live.promise.next = NULL;
 	weft__lock(&ex->lock);
 	list_append(&ex->promised, &f->live.promise);
 	weft__unlock(&ex->lock);
@@ -135,7 +136,10 @@ static void promise(weft_future *f, weft_future *cause)
 
 int weft_future_then(weft_future *f, weft_executor *ex, weft_task *next)
 {
-	struct weft_offer as = {.tasks = next, .n = 1, .opaque_ = {[OFFER_EX] = ex}};
+	struct weft_offer as = {
+		.tasks = next,
+		.n = 1,
+		.opaque_ = {[OFFER_EX] = ex, [OFFER_EXTRA] = f, [OFFER_HOW] = (void *)FROM_CAUSE}};
 	int err = f && weft__phase(f) != PHASE_IDLE ? weft__check(ex, next) : -EINVAL;
 
 	if (!err && weft__phase(f) != PHASE_DONE && weft__forked(f->generation))
@@ -149,7 +153,7 @@ int weft_future_then(weft_future *f, weft_executor *ex, weft_task *next)
 		weft__load_leave(ex, 1);
 		return err;
 	}
-	weft__future(next)->live.cause = weft_future_ref(f);
+	weft_future_ref(f);
 	promise(weft__future(next), f);
 	return 0;
 }

@@ -10,6 +10,8 @@
  *                                                                          at waiters sees the other
  *   E2   ec.epoch      notify -> wait           add release -> load acq    the changed condition
  *   Q1   waitq.n       enter <-> wake           as E1                      as E1
+ *   Q2   waitq.n       enter_heavy <-> wake_    add, heavy fence <->       as E1
+ *                      light                    light fence, load
  *
  * Progress: unpark, notify and wake never block but for the short lock of a waitq. ABA: a futex compares
  * values, so a word that went round to the expected value lets the sleeper sleep; parkers and locks
@@ -97,6 +99,13 @@ void weft__waitq_enter(struct weft__waitq *q, struct weft__waiter *w)
 	weft__unlock(&q->lock);
 }
 
+void weft__waitq_enter_heavy(struct weft__waitq *q, struct weft__waiter *w)
+{
+	weft__waitq_enter(q, w);
+	/* Q2 heavy: before the caller's look at the condition; pairs with wake_light. */
+	atom_fence_heavy();
+}
+
 bool weft__waitq_leave(struct weft__waitq *q, struct weft__waiter *w)
 {
 	bool woken;
@@ -112,12 +121,8 @@ bool weft__waitq_leave(struct weft__waitq *q, struct weft__waiter *w)
 	return woken;
 }
 
-void weft__waitq_wake(struct weft__waitq *q, unsigned n)
+static void wake_some(struct weft__waitq *q, unsigned n)
 {
-	/* Q1 seq_cst: after the caller's change of the condition; pairs with enter's add. */
-	atom_fence(seq_cst);
-	if (!atom_load(&q->n, relaxed))
-		return;
 	weft__lock(&q->lock);
 	for (struct list_node *node; n > 0 && (node = list_pop(&q->head)); n--) {
 		/* Relaxed: only counts; the lock orders the list. */
@@ -126,4 +131,20 @@ void weft__waitq_wake(struct weft__waitq *q, unsigned n)
 		weft__unpark(list_entry(node, struct weft__waiter, node)->parker);
 	}
 	weft__unlock(&q->lock);
+}
+
+void weft__waitq_wake(struct weft__waitq *q, unsigned n)
+{
+	/* Q1 seq_cst: after the caller's change of the condition; pairs with enter's add. */
+	atom_fence(seq_cst);
+	if (atom_load(&q->n, relaxed))
+		wake_some(q, n);
+}
+
+void weft__waitq_wake_light(struct weft__waitq *q, unsigned n)
+{
+	/* Q2 light: after the caller's change of the condition; pairs with enter_heavy. */
+	atom_fence_light();
+	if (atom_load(&q->n, relaxed))
+		wake_some(q, n);
 }

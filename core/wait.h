@@ -90,6 +90,10 @@ struct weft__waiter {
 };
 
 void weft__waitq_enter(struct weft__waitq *q, struct weft__waiter *w);
+/* The same with the costs on the other side: where a wake that finds nobody is what happens all the time.
+ * A queue is used with one pair or with the other. */
+void weft__waitq_enter_heavy(struct weft__waitq *q, struct weft__waiter *w);
+void weft__waitq_wake_light(struct weft__waitq *q, unsigned n);
 bool weft__waitq_leave(struct weft__waitq *q, struct weft__waiter *w); /* true: it had been woken */
 void weft__waitq_wake(struct weft__waitq *q, unsigned n);
 

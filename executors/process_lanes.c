@@ -55,7 +55,7 @@ static void put(struct process_pool *p, struct lane_end *e, weft_task *t)
 	weft_future *f = weft__future(t);
 	struct lane_slot *s = slot_of(e, e->head);
 	struct lane_request *r = &s->request;
-	const struct weft__batch *b = f->live.batch;
+	const struct weft__batch *b = weft__batch(f);
 
 	/* Cannot fail: submit has made the token before. */
 	weft__token_make(t->fn, &r->fn);
@@ -70,8 +70,8 @@ static void put(struct process_pool *p, struct lane_end *e, weft_task *t)
 	atom_store(&s->cancel, (atom_load(&f->state, relaxed) & FLAG_ASKED) != 0, relaxed);
 	if (t->arg_size)
 		memcpy(lane_payload(e->shared, e->head % LANE_SLOTS, p->opts.slot_size), t->arg, t->arg_size);
-	f->live.place[0] = (uint32_t)(e - p->lane);
-	f->live.place[1] = e->head;
+	/* Relaxed: under the pool's lock. */
+	atom_store(&f->place, (uint64_t)(e - p->lane) << 32 | e->head, relaxed);
 	e->task[e->head % LANE_SLOTS] = t;
 	p->waiting += e->tasks++ > 0;
 	p->low = t->priority < p->low ? t->priority : p->low;
@@ -146,17 +146,18 @@ static void copy_reply(struct process_pool *p, struct lane_end *e, uint32_t at, 
 	size_t failed = slot_of(e, at)->failed;
 	weft_task *t = ret->task;
 	weft_future *f = weft__future(t);
+	const struct weft__batch *batch = weft__batch(f);
 	const char *result =
 		lane_payload(e->shared, at % LANE_SLOTS, p->opts.slot_size) + lane_rounded(t->arg_size);
 
 	ret->status = reply.status;
 	if (reply.has_text)
 		memcpy(ret->text, reply.text, WEFT_ERROR_TEXT_MAX);
-	if (f->live.batch)
-		*f->live.batch->failed = failed < f->live.batch->n ? failed : 0;
-	if (ret->status < 0 && !f->live.batch)
+	if (batch)
+		*batch->failed = failed < batch->n ? failed : 0;
+	if (ret->status < 0 && !batch)
 		return;
-	f->reply_size = reply.reply_size < t->result_size ? reply.reply_size : t->result_size;
+	weft__reply(f, reply.reply_size < t->result_size ? reply.reply_size : t->result_size);
 	if (t->result_size)
 		memcpy(t->result, result, t->result_size);
 }
@@ -346,7 +347,7 @@ weft_time lanes_next_deadline(const struct process_pool *p)
 static bool condemn(struct process_pool *p, struct lane_end *e, uint32_t at, struct departed *ret)
 {
 	weft_future *f = weft__future(ret->task);
-	struct weft__batch *batch = f->live.batch;
+	struct weft__batch *batch = weft__batch(f);
 	size_t failed = slot_of(e, at)->failed;
 	const char *payload = lane_payload(e->shared, at % LANE_SLOTS, p->opts.slot_size);
 

@@ -43,6 +43,8 @@ static int pool_submit(void *self, struct weft_offer *offer)
 		if (!err)
 			err = weft_impl_accept(offer, i);
 		if (!err)
+			weft__future(&offer->tasks[i])->live.runs = 0;
+		if (!err)
 			weft__taskq_push(&p->q, &offer->tasks[i++]);
 	}
 	if (i)
@@ -65,9 +67,11 @@ static enum weft_cancel pool_interrupt(void *self, weft_task *t)
 	struct process_pool *p = self;
 	weft_future *f = weft__future(t);
 	enum weft_cancel answer;
+	uint64_t place;
 
 	weft__lock(&p->lock);
-	answer = lane_interrupt(p, &p->lane[f->live.place[0]], f->live.place[1], t);
+	place = atom_load(&f->place, relaxed); /* as the pool's lock orders */
+	answer = lane_interrupt(p, &p->lane[place >> 32], (uint32_t)place, t);
 	weft__unlock(&p->lock);
 	return answer;
 }

@@ -87,7 +87,8 @@ static int run_body(const struct worker *w, struct lane_slot *slot, unsigned i, 
 	t.result = payload + lane_rounded(t.arg_size);
 	memset(t.result, 0, t.result_size);
 	f->deadline = r.deadline;
-	f->live.batch = r.batch ? &batch : NULL;
+	f->batch = &batch;
+	f->origin = r.batch ? FROM_BATCH : 0;
 	return weft__body(call, &t);
 }
 

@@ -39,7 +39,7 @@ struct weft_offer {
 	weft_task *tasks; /* n in a row */
 	size_t n;
 	bool force;       /* see ops->submit */
-	void *opaque_[4]; /* the library's */
+	void *opaque_[5]; /* the library's */
 };
 
 /** The operations of an executor. A NULL means "cannot", except for submit, which is required. */

@@ -236,7 +236,7 @@ TEST(batches_end_at_the_first_failure)
 	uint32_t arg[4] = {10, 20, 30, 40}, result[4] = {0};
 	size_t failed = 0;
 	struct weft__batch batch = {.n = 4, .arg_stride = 4, .result_stride = 4, .failed = &failed};
-	struct weft_offer offer = {.n = 1, .opaque_ = {weft_inline(), NULL, &batch}};
+	struct weft_offer offer = {.n = 1, .opaque_ = {weft_inline(), NULL, &batch, (void *)FROM_BATCH}};
 	weft_task t = {.fn = third_fails_fn, .arg = arg, .arg_size = 16, .result = result, .result_size = 16};
 	offer.tasks = &t;
 	REQUIRE_EQ(weft__load_enter(weft_inline(), 1), 0);

@@ -149,7 +149,8 @@ TEST(reply_of_a_batch_that_failed_nowhere)
 	struct weft__batch batch = {.n = 1, .arg_stride = 8, .result_stride = 8, .failed = &failed};
 	stage_init(&s);
 	weft_future *f = submit(&s, 0, 0);
-	f->live.batch = &batch;
+	f->batch = &batch;
+	f->origin = FROM_BATCH;
 	begin(&s, 0);
 	s.lane.shared->slot[0].failed = SIZE_MAX / 2;
 	end(&s, 0, -EDOM);
@@ -168,7 +169,8 @@ TEST(reply_of_a_dead_batch_that_failed_nowhere)
 	struct departed d;
 	stage_init(&s);
 	weft_future *f = submit(&s, 0, 0);
-	f->live.batch = &batch;
+	f->batch = &batch;
+	f->origin = FROM_BATCH;
 	begin(&s, 0);
 	s.lane.shared->slot[0].failed = SIZE_MAX / 2;
 	s.result[0] = 5;

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * spin.c -- how long to look before sleeping. The time that a spinner is held back goes from 0 to the whole
+ * look, so that zeroed memory is one that looks in full.
+ */
+#include "spin.h"
+#include "atomic.h"
+
+#include <weft/executor.h>
+
+enum { TURNS = 16 }; /* between two looks at the clock, which costs as much */
+
+static int64_t most(const struct weft__spinner *s)
+{
+	return s->most ? s->most : WEFT__SPIN_MAX;
+}
+
+/* Where one processor is all there is, what one waits for can only come while one sleeps. */
+static bool is_alone(void)
+{
+	static atom_u32 answer;
+	/* Relaxed: whoever asks first, all get the same answer. */
+	uint32_t a = atom_load(&answer, relaxed);
+
+	if (!a) {
+		a = weft_cpu_count() > 1 ? 1 : 2;
+		atom_store(&answer, a, relaxed);
+	}
+	return a == 2;
+}
+
+bool weft__spin(struct weft__spinner *s, struct weft__spin *spin)
+{
+	if (!spin->until) {
+		int64_t look = most(s) - s->held_back;
+
+		if (look <= most(s) / 16 || is_alone())
+			return false;
+		spin->until = weft_now() + look;
+	}
+	atom_pause();
+	if (++spin->turns % TURNS || weft_now() < spin->until)
+		return true;
+	s->held_back += (most(s) - s->held_back) / 2;
+	return false;
+}
+
+bool weft__spin_won(struct weft__spinner *s, const struct weft__spin *spin)
+{
+	if (spin->until)
+		s->held_back = 0;
+	return true;
+}
+
+weft_time weft__spin_asleep(const struct weft__spinner *s)
+{
+	return most(s) > 0 ? weft_now() : 0;
+}
+
+void weft__spin_awake(struct weft__spinner *s, weft_time since)
+{
+	if (most(s) > 0 && weft_now() - since < most(s))
+		s->held_back = 0;
+}
