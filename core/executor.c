@@ -28,9 +28,10 @@ int weft_executor_new(weft_executor **ret, const char *name, const struct weft_e
 
 	if (!ret || !name || !ops || !ops->submit || ops->size != sizeof *ops)
 		return -EINVAL;
-	ex = calloc(1, sizeof *ex);
+	ex = aligned_alloc(_Alignof(weft_executor), sizeof *ex);
 	if (!ex)
 		return -ENOMEM;
+	memset(ex, 0, sizeof *ex);
 	ex->ops = *ops;
 	ex->self = self;
 	ex->generation = weft__generation();

@@ -179,17 +179,17 @@ struct weft_executor {
 	struct weft_executor_ops ops;
 	void *self;
 	uint32_t generation;
-	atom_u32 load; /* 2 * accepted tasks that are not done, + 1 once it stops: tally.c */
-	atom_u32 how;  /* 0 runs, else 1 + enum weft_stop */
-	struct weft__lock lock;
+	atom_u32 how; /* 0 runs, else 1 + enum weft_stop */
+	char name[64];
+	struct weft__waitq room;    /* submitters that wait for room; each start of a task looks at it */
+	_Alignas(64) atom_u32 load; /* 2 * accepted tasks that are not done, + 1 once it stops: tally.c */
+	_Alignas(64) struct weft__lock lock;
 	struct list_node *promised;    /* continuations that wait for their cause, under lock */
 	bool joining, joined;          /* under lock */
 	struct weft__eventcount ended; /* joined has changed */
-	struct weft__waitq room;       /* submitters that wait for room */
 	struct weft__waitq sleepers;   /* bodies that sleep, for a stop to wake */
 	struct list_node *tallies;     /* of those who keep their own, under lock */
 	struct weft__tally shared;     /* of everybody else */
-	char name[64];
 };
 
 static inline weft_future *weft__future(weft_task *t)
@@ -284,6 +284,7 @@ void weft__group_done(weft_group *g, int status);
 /* tally.c */
 extern _Thread_local struct weft__tally *weft__tally WEFT__TLS; /* the thread's own, or NULL */
 int weft__load_enter(weft_executor *ex, size_t n);              /* 0 or -ESHUTDOWN */
+void weft__load_hold(weft_executor *ex);                        /* one more, whether it stops or not */
 void weft__load_leave(weft_executor *ex, size_t n);
 void weft__tally_open(struct weft__tally *y, weft_executor *ex);
 void weft__tally_settle(struct weft__tally *y); /* gives back its credit; before its owner sleeps */

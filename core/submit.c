@@ -63,8 +63,11 @@ int weft__accept(const struct weft_offer *offer, size_t i, uint32_t phase)
 	weft_future *f = weft__future(t);
 	uint32_t s;
 
-	if ((uintptr_t)offer->opaque_[OFFER_HOW] & HOW_CLAIMED)
+	if ((uintptr_t)offer->opaque_[OFFER_HOW] & HOW_CLAIMED) {
+		/* Relaxed: published by the claim. */
+		atom_store(&f->place, offer->place_, relaxed);
 		return weft__claim(f, PHASE_CLAIMED, phase) ? 0 : -EBUSY;
+	}
 	s = atom_load(&f->state, relaxed);
 	if (s != PHASE_IDLE && s != PHASE_DONE)
 		return -EBUSY;
@@ -72,6 +75,7 @@ int weft__accept(const struct weft_offer *offer, size_t i, uint32_t phase)
 	if (!atom_cas(&f->state, &s, PHASE_ENTERING, acquire, relaxed))
 		return -EBUSY;
 	init(f, t, offer);
+	atom_store(&f->place, offer->place_, relaxed);
 	/* C1 release: what we filled in. A plain store, since ENTERING is ours alone. */
 	atom_store(&f->state, phase, release);
 	return 0;

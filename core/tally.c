@@ -66,6 +66,12 @@ int weft__load_enter(weft_executor *ex, size_t n)
 	return y && y->ex == ex ? enter_on_credit(y, n) : enter(ex, n);
 }
 
+void weft__load_hold(weft_executor *ex)
+{
+	/* Relaxed: the caller has a task that is counted, so the count cannot be zero. */
+	atom_add(&ex->load, 2, relaxed);
+}
+
 void weft__load_leave(weft_executor *ex, size_t n)
 {
 	struct weft__tally *y = weft__tally;

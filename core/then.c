@@ -51,11 +51,16 @@ void weft__promise_unlink(weft_future *f)
 static void submit_promised(weft_future *f)
 {
 	struct weft_offer as = {.force = true, .opaque_ = {[OFFER_HOW] = (void *)HOW_CLAIMED}};
+	weft_executor *ex = f->ex;
 	size_t accepted;
-	int err = weft__submit(f->ex, weft__task(f), 1, &as, &accepted);
+	int err;
 
+	/* f may be done, and its executor drained and freed, before the submission returns. */
+	weft__load_hold(ex);
+	err = weft__submit(ex, weft__task(f), 1, &as, &accepted);
 	if (!accepted)
-		weft__finish(f, weft__dropping(f->ex) ? -ECANCELED : err, NULL, NULL);
+		weft__finish(f, weft__dropping(ex) ? -ECANCELED : err, NULL, NULL);
+	weft__load_leave(ex, 1);
 }
 
 void weft__release_pending(void)

@@ -52,6 +52,23 @@ static inline void weft__unlock(struct weft__lock *l)
 		weft__wake(&l->word, 1, WEFT__PRIVATE);
 }
 
+static inline bool weft__trylock(struct weft__lock *l)
+{
+	uint32_t free_word = 0;
+
+	/* L1 acquire: as in weft__lock. Looks first: a failed exchange would take the line from the holder. */
+	return atom_load(&l->word, relaxed) == 0 && atom_cas(&l->word, &free_word, 1, acquire, relaxed);
+}
+
+/* Unlock, and a full fence for one who goes on to look whether anybody sleeps: he that has announced
+ * that he goes to sleep, and then loads l->word, seq_cst both, sees what was done under the lock. */
+static inline void weft__unlock_seq_cst(struct weft__lock *l)
+{
+	/* L1 release, and L2 seq_cst: pairs with a sleeper's load of the word. */
+	if (atom_swap(&l->word, 0, seq_cst) == 2)
+		weft__wake(&l->word, 1, WEFT__PRIVATE);
+}
+
 /* A parker: the place where one thread sleeps. Zeroed memory is ready. An unpark that comes first is
  * kept, so the next park returns at once. */
 struct weft__parker {

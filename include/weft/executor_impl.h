@@ -39,7 +39,8 @@ struct weft_offer {
 	weft_task *tasks; /* n in a row */
 	size_t n;
 	bool force;       /* see ops->submit */
-	void *opaque_[5]; /* the library's */
+	void *opaque_[5]; /* the library's, as the next */
+	uint64_t place_;
 };
 
 /** The operations of an executor. A NULL means "cannot", except for submit, which is required. */

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * thread_parts.h -- the parts of the executor "threads".
+ *
+ *   thread_pool.c    the operations, options, start and end
+ *   thread_queues.c  where tasks wait: how they get in, and out again if they are not to run
+ *   thread_take.c    how workers get at them
+ *   thread_tokens.c  how many may wait
+ *   thread_seats.c   which threads work, search, sleep, stand in for others
+ *   thread_worker.c  what one thread does
+ *
+ * Locks, outermost first: pool.lock | a queue's | ladder.lock. None of them while a body runs.
+ */
+#ifndef WEFT_THREAD_PARTS_H
+#define WEFT_THREAD_PARTS_H
+
+#include "bias.h"
+#include "ring.h"
+#include "spin.h"
+#include "steal.h"
+#include "taskq.h"
+#include <weft/thread_pool.h>
+
+#include <pthread.h>
+
+enum {
+	THREAD_SEAT_RING = 256, /* tasks in a seat's own queue */
+	THREAD_BATCH = 32,      /* tasks that a worker takes over at a time */
+	THREAD_SHARDS_MAX = 16
+};
+
+/* A queue of tasks of priority 0. A shard takes what comes from outside, its lock is used as an ordinary
+ * one; a seat's is owned by the thread on the seat. */
+struct thread_queue {
+	_Alignas(128) struct weft__bias bias;
+	atom_u32 n;      /* ring.n, for those who only look */
+	uint32_t tokens; /* free places in the pool's queue that are at hand here */
+	struct weft__ring ring;
+	struct weft__tally tally; /* what was submitted through a shard */
+};
+
+/* What of tasks has another priority, and what found no cell. */
+struct thread_ladder {
+	_Alignas(128) struct weft__lock lock;
+	atom_u32 n;
+	atom_u32 urgent; /* of them above priority 0 */
+	uint32_t tokens;
+	struct weft__taskq q;
+};
+
+enum thread_life {
+	THREAD_NONE,
+	THREAD_ALIVE,
+	THREAD_ENDED /* or about to; to be joined. It does not need the pool any more */
+};
+
+/* The right to work: a pool has as many seats as it is to have active threads. */
+struct thread_seat {
+	struct thread_queue queue;
+	struct list_node node; /* in pool.free, under pool.lock */
+	bool is_free;          /* likewise */
+	weft_task *cells[THREAD_SEAT_RING];
+	atom_u64 started, stolen, slept; /* figures for people, written by who sits here */
+};
+
+struct thread_worker {
+	_Alignas(128) struct thread_pool *pool;
+	struct thread_seat
+		*seat; /* NULL: none. Its own, but given by others while it sleeps, under pool.lock */
+	struct weft__deque deque; /* children of fork-join */
+	struct weft__tally tally;
+	struct weft__spinner spinner;
+	struct weft__parker parker;
+	struct list_node node; /* in pool.sleeping or pool.reserve, under pool.lock */
+	const char *stack_end; /* lowest usable address; NULL: unknown */
+	bool searching;        /* it counts in pool.idlers */
+	unsigned turn;
+	pthread_t thread;
+	enum thread_life life; /* under pool.lock */
+};
+
+/* pool.idlers: how many threads look for work, and how many could be woken or seats be filled to. */
+#define IDLERS_SEARCHING (1u << 16)
+#define IDLERS_WAKEABLE  1u
+
+struct thread_pool {
+	weft_executor *ex;
+	unsigned size, shards, room; /* seats; queues for outside; places in worker */
+	uint32_t limit;
+	struct thread_queue *shard;
+	struct thread_seat *seat;
+	struct thread_ladder ladder;
+	_Alignas(128) atom_u64 tokens; /* places in the queue that are nowhere at hand: see thread_queues.c */
+	atom_u32 debt;                 /* tasks queued without a token */
+	_Alignas(128) atom_u32 idlers;
+	atom_u32 dropping, ending;
+	atom_u32 known;                       /* places in worker that were ever used */
+	_Alignas(128) struct weft__lock lock; /* of all below, and of who sits where */
+	struct list_node *sleeping;           /* workers on a seat, the last to fall asleep first */
+	struct list_node *reserve;            /* workers that may come back */
+	struct list_node *free;               /* seats */
+	unsigned threads, blocked, in_reserve, free_seats, asleep;
+	struct weft_thread_pool_opts opts;
+	char name[12];
+	struct thread_worker worker[];
+};
+
+extern _Thread_local struct thread_worker *thread_self WEFT__TLS;
+
+static inline struct thread_worker *thread_self_of(const struct thread_pool *p)
+{
+	return thread_self && thread_self->pool == p ? thread_self : NULL;
+}
+
+/* Where a task is queued: the word place. */
+#define THREAD_PLACE_LADDER  UINT64_C(0xfffffffe00000000)
+#define THREAD_PLACE_NOWHERE UINT64_MAX
+
+static inline bool thread_queue_is_shard(const struct thread_pool *p, const struct thread_queue *q)
+{
+	return q >= p->shard && q < p->shard + p->shards;
+}
+
+static inline uint64_t thread_place(const struct thread_pool *p, const struct thread_queue *q, uint32_t at)
+{
+	uint64_t i = thread_queue_is_shard(p, q)
+			     ? (uint64_t)(q - p->shard)
+			     : p->shards + (uint64_t)((const struct thread_seat *)(const void *)q - p->seat);
+
+	return i << 32 | at;
+}
+
+/* Under q's lock, after each change of its ring. */
+static inline void thread_queue_count(struct thread_queue *q)
+{
+	/* T2, T3 relaxed: ordered by what follows. */
+	atom_store(&q->n, q->ring.n, relaxed);
+}
+
+/* thread_tokens.c; at_hand is a queue's, under its lock */
+bool thread_token_get(struct thread_pool *p, uint32_t *at_hand);
+void thread_token_put(struct thread_pool *p, uint32_t *at_hand);
+void thread_tokens_gather(struct thread_pool *p); /* what all have at hand becomes everybody's */
+
+/* thread_queues.c */
+int thread_queues_open(struct thread_pool *p); /* 0 or -ENOMEM */
+void thread_queues_close(struct thread_pool *p);
+int thread_queues_submit(struct thread_pool *p, struct weft_offer *offer);
+void thread_queues_remove(struct thread_pool *p, weft_task *t); /* one that the caller has claimed */
+void thread_queues_drop(struct thread_pool *p);                 /* finishes what nobody has claimed */
+void thread_ladder_left(struct thread_pool *p, uint32_t n, uint32_t urgent); /* under its lock: so many */
+
+/* thread_take.c */
+weft_task *thread_take(struct thread_worker *w); /* started; or NULL */
+bool thread_look(struct thread_pool *p);         /* is there anything? A hint */
+bool thread_look_hard(struct thread_pool *p);    /* the same by one who has announced that he sleeps */
+uint64_t thread_queued(struct thread_pool *p);
+
+/* thread_seats.c */
+int thread_seats_start(struct thread_pool *p, unsigned n);
+void thread_seats_end(struct thread_pool *p);
+void thread_seats_notify(struct thread_pool *p); /* there may be work for one more */
+bool thread_seats_take(struct thread_worker *w); /* for one that has none; false: it may end */
+void thread_seats_sleep(struct thread_worker *w);
+void thread_seats_search(struct thread_worker *w);
+void thread_seats_found(struct thread_worker *w);
+void thread_seats_block(struct thread_pool *p, bool blocked);
+void thread_seats_leave(struct thread_worker *w); /* the thread is about to end */
+unsigned thread_seats_active(struct thread_pool *p);
+
+/* thread_worker.c */
+void *thread_worker_main(void *worker);
+bool thread_worker_stack_is_low(const struct thread_worker *w);
+
+#endif

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * thread_queues.c -- where tasks wait, and how they get from one queue to the next.
+ *
+ *   shard    one of a few, by thread, for what is submitted from outside; a worker takes a batch from it
+ *   seat     a worker's own: its batch, and what its tasks submit. Cheap for it, and others steal from it
+ *   ladder   other priorities than 0, by priority; also what finds no cell elsewhere
+ *
+ * First come first served in each. A worker looks at the ladder first if something urgent is there, then at
+ * its own queue, the shards, the other seats, the ladder; now and then at the shards first, so that tasks
+ * which submit tasks do not keep others waiting for ever. A pool of one thread keeps all in one shard, and
+ * its order is the order of submission.
+ *
+ * A task's word place says where it is: queue and cell. Who has claimed a task that is queued, to cancel it
+ * or to run it in place, looks there until he has it: a task on its way between two queues is not where its
+ * place says, but soon will be. A worker that has taken out a task that somebody else has claimed tells him
+ * so, by NOWHERE, and touches it no more; so a cancelled task is its owner's again when the cancel returns.
+ *
+ *   tag  word       from -> to                order                       carries
+ *   T1   f.place    worker -> claimer         store release -> load acq   that the worker is done with it
+ *   T2   queue.n    submit <-> look_hard      store, unlock seq_cst <->   with a shard or the ladder: nothing,
+ *                                             load lock.word, n           either the submitter sees the sleeper
+ *                                                                         or the sleeper sees n
+ *   T3   queue.n    submit <-> look_hard      store, light fence <->      the same with a seat, whose owner
+ *                                             heavy fence, load           has no lock to release
+ */
+#include "thread_parts.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum {
+	HOLD = 128,         /* tasks put in under one hold of a lock */
+	ONE_SHARD = 1 << 24 /* with that large a limit the shards' arrays would get out of hand */
+};
+
+static struct thread_queue *queue_at(struct thread_pool *p, uint64_t where)
+{
+	uint64_t i = where >> 32;
+
+	return i < p->shards ? &p->shard[i] : &p->seat[i - p->shards].queue;
+}
+
+/* ---- Submitting ---- */
+
+/* Under the lock of the queue. A place for a task; -ESHUTDOWN, or -EAGAIN. */
+static int admit(struct thread_pool *p, uint32_t *at_hand, const struct weft_offer *offer, bool *ret_token)
+{
+	/* Relaxed: it was set before the lock was last taken by the one who set it, or he comes again. */
+	if (atom_load(&p->dropping, relaxed))
+		return -ESHUTDOWN;
+	*ret_token = thread_token_get(p, at_hand);
+	return *ret_token || offer->force ? 0 : -EAGAIN;
+}
+
+/* Under the lock of the queue. */
+static int accept(struct thread_pool *p, uint32_t *at_hand, struct weft_offer *offer, size_t i,
+		  uint64_t where)
+{
+	bool token;
+	int err = admit(p, at_hand, offer, &token);
+
+	if (err)
+		return err;
+	offer->place_ = where;
+	err = weft__accept(offer, i, PHASE_QUEUED);
+	if (err && token)
+		++*at_hand;
+	else if (!err && !token)
+		atom_add(&p->debt, 1, relaxed); /* T4 */
+	return err;
+}
+
+static void moved(void *pool_and_queue, weft_task *t, uint32_t at)
+{
+	void **ctx = pool_and_queue;
+
+	/* Relaxed: the lock of the queue orders. */
+	atom_store(&weft__future(t)->place, thread_place(ctx[0], ctx[1], at), relaxed);
+}
+
+/* Under q's lock: tasks *i and following go into q, up to one with a priority. -ENOBUFS: no cell is left. */
+static int push_run(struct thread_pool *p, struct thread_queue *q, struct weft_offer *offer, size_t *i)
+{
+	size_t end = offer->n - *i > HOLD ? *i + HOLD : offer->n;
+	int err = 0;
+
+	while (!err && *i < end && !offer->tasks[*i].priority) {
+		uint32_t at;
+
+		if (!weft__ring_next(&q->ring, &at) && q->ring.n <= q->ring.mask)
+			weft__ring_compact(&q->ring, moved, (void *[]){p, q});
+		err = weft__ring_next(&q->ring, &at)
+			      ? accept(p, &q->tokens, offer, *i, thread_place(p, q, at))
+			      : -ENOBUFS;
+		if (!err)
+			weft__ring_push(&q->ring, &offer->tasks[(*i)++]);
+	}
+	thread_queue_count(q);
+	return err;
+}
+
+static int push_own(struct thread_pool *p, struct thread_worker *w, struct weft_offer *offer, size_t *i)
+{
+	struct thread_queue *q = &w->seat->queue;
+	bool biased = weft__bias_enter(&q->bias);
+	int err;
+
+	offer->opaque_[OFFER_TALLY] = &w->tally;
+	err = push_run(p, q, offer, i);
+	weft__bias_leave(&q->bias, biased);
+	/* T3 light: pairs with look_hard. */
+	atom_fence_light();
+	/* Relaxed: if all are awake this is all there is to it. If not, notify looks again, with care. */
+	if (atom_load(&p->idlers, relaxed) % IDLERS_SEARCHING) {
+		atom_fence(seq_cst);
+		thread_seats_notify(p);
+	}
+	return err;
+}
+
+static struct thread_queue *my_shard(struct thread_pool *p)
+{
+	static atom_u32 threads;
+	static _Thread_local uint32_t mine;
+
+	/* Relaxed: a number that differs from thread to thread. */
+	if (!mine)
+		mine = 1 + atom_add(&threads, 1, relaxed) % (1u << 16);
+	return &p->shard[mine % p->shards];
+}
+
+static int push_shard(struct thread_pool *p, struct weft_offer *offer, size_t *i)
+{
+	struct thread_queue *q = my_shard(p);
+	int err;
+
+	weft__lock(&q->bias.lock);
+	offer->opaque_[OFFER_TALLY] = &q->tally;
+	err = push_run(p, q, offer, i);
+	/* T2 seq_cst: pairs with look_hard. */
+	weft__unlock_seq_cst(&q->bias.lock);
+	thread_seats_notify(p);
+	return err;
+}
+
+static int push_ladder(struct thread_pool *p, struct weft_offer *offer, size_t *i)
+{
+	struct thread_ladder *l = &p->ladder;
+	weft_task *t = &offer->tasks[*i];
+	int err;
+
+	weft__lock(&l->lock);
+	offer->opaque_[OFFER_TALLY] = NULL;
+	err = accept(p, &l->tokens, offer, *i, THREAD_PLACE_LADDER);
+	if (!err) {
+		weft__taskq_push(&l->q, t);
+		/* Relaxed: as n of a shard. */
+		atom_store(&l->n, (uint32_t)l->q.n, relaxed);
+		atom_add(&l->urgent, t->priority > 0, relaxed);
+		++*i;
+	}
+	/* T2 seq_cst: pairs with look_hard. */
+	weft__unlock_seq_cst(&l->lock);
+	thread_seats_notify(p);
+	return err;
+}
+
+/* The next few tasks of an offer. */
+static int push(struct thread_pool *p, struct weft_offer *offer, size_t *i)
+{
+	struct thread_worker *w = thread_self_of(p);
+	int err = -ENOBUFS;
+
+	if (offer->tasks[*i].priority)
+		return push_ladder(p, offer, i);
+	if (w && w->seat && p->size > 1)
+		err = push_own(p, w, offer, i);
+	if (err == -ENOBUFS)
+		err = push_shard(p, offer, i);
+	return err == -ENOBUFS ? push_ladder(p, offer, i) : err;
+}
+
+int thread_queues_submit(struct thread_pool *p, struct weft_offer *offer)
+{
+	size_t i = 0;
+	bool gathered = false;
+	int err = 0;
+
+	while (!err && i < offer->n && i < INT32_MAX) {
+		size_t before = i;
+
+		err = push(p, offer, &i);
+		if (err == -EAGAIN && (!gathered || i > before)) {
+			thread_tokens_gather(p);
+			gathered = true;
+			err = 0;
+		}
+	}
+	return i ? (int)i : err;
+}
+
+/* Under the ladder's lock: n tasks have left it, so many of them urgent. */
+void thread_ladder_left(struct thread_pool *p, uint32_t n, uint32_t urgent)
+{
+	struct thread_ladder *l = &p->ladder;
+
+	for (uint32_t i = 0; i < n; i++)
+		thread_token_put(p, &l->tokens);
+	/* Relaxed: as n of a shard. */
+	atom_store(&l->n, (uint32_t)l->q.n, relaxed);
+	atom_sub(&l->urgent, urgent, relaxed);
+}
+
+static void remove_from_ladder(struct thread_pool *p, weft_task *t)
+{
+	weft__lock(&p->ladder.lock);
+	weft__taskq_remove(&p->ladder.q, t);
+	thread_ladder_left(p, 1, t->priority > 0);
+	weft__unlock(&p->ladder.lock);
+}
+
+/* Takes t out of q, if that is where it is. */
+static bool remove_from(struct thread_pool *p, struct thread_queue *q, weft_task *t, uint64_t where)
+{
+	struct thread_worker *w = thread_self_of(p);
+	bool own = w && w->seat && q == &w->seat->queue, biased = false, found;
+
+	if (own)
+		biased = weft__bias_enter(&q->bias);
+	else if (thread_queue_is_shard(p, q))
+		weft__lock(&q->bias.lock);
+	else
+		weft__bias_lock(&q->bias);
+	/* Relaxed: the lock orders. */
+	found = atom_load(&weft__future(t)->place, relaxed) == where &&
+		weft__ring_has(&q->ring, (uint32_t)where, t);
+	if (found) {
+		weft__ring_remove(&q->ring, (uint32_t)where);
+		thread_token_put(p, &q->tokens);
+		thread_queue_count(q);
+	}
+	if (own)
+		weft__bias_leave(&q->bias, biased);
+	else
+		weft__unlock(&q->bias.lock);
+	return found;
+}
+
+void thread_queues_remove(struct thread_pool *p, weft_task *t)
+{
+	for (;;) {
+		/* T1 acquire: pairs with begin and adopt. */
+		uint64_t where = atom_load(&weft__future(t)->place, acquire);
+
+		if (where == THREAD_PLACE_LADDER) {
+			remove_from_ladder(p, t);
+			return;
+		}
+		if (where == THREAD_PLACE_NOWHERE || remove_from(p, queue_at(p, where), t, where))
+			return;
+		sched_yield();
+	}
+}
+
+/* ---- Dropping, beginning, ending ---- */
+
+/* Under q's lock: takes out what nobody has claimed. */
+static void drop_queue(struct thread_pool *p, struct thread_queue *q, struct list_node **dropped)
+{
+	uint32_t end = q->ring.tail;
+
+	for (uint32_t at = q->ring.head; q->ring.n && at != end; at++) {
+		weft_task *t = weft__ring_at(&q->ring, at);
+
+		if (!t || !weft_impl_drop(t))
+			continue;
+		weft__ring_remove(&q->ring, at);
+		thread_token_put(p, &q->tokens);
+		list_append(dropped, &weft__future(t)->live.queue);
+	}
+	thread_queue_count(q);
+}
+
+static void drop_ladder(struct thread_pool *p, struct list_node **dropped)
+{
+	struct thread_ladder *l = &p->ladder;
+	uint32_t n, urgent = 0;
+
+	weft__lock(&l->lock);
+	n = (uint32_t)l->q.n;
+	*dropped = weft__taskq_drop(&l->q);
+	for (struct list_node *d = *dropped; d; d = list_after(*dropped, d))
+		urgent += weft__task(list_entry(d, weft_future, live.queue))->priority > 0;
+	thread_ladder_left(p, n - (uint32_t)l->q.n, urgent);
+	weft__unlock(&l->lock);
+}
+
+void thread_queues_drop(struct thread_pool *p)
+{
+	struct list_node *dropped;
+
+	drop_ladder(p, &dropped);
+	for (unsigned i = 0; i < p->shards; i++) {
+		weft__lock(&p->shard[i].bias.lock);
+		drop_queue(p, &p->shard[i], &dropped);
+		weft__unlock(&p->shard[i].bias.lock);
+	}
+	for (unsigned i = 0; i < p->size; i++) {
+		weft__bias_lock(&p->seat[i].queue.bias);
+		drop_queue(p, &p->seat[i].queue, &dropped);
+		weft__bias_unlock(&p->seat[i].queue.bias);
+	}
+	weft__taskq_finish_dropped(dropped);
+}
+
+static uint32_t power_of_two(uint32_t n)
+{
+	return n < 2 ? 1 : 1u << (32 - __builtin_clz(n - 1));
+}
+
+/* The cells of one shard. They are the system's promise only, until they are used. */
+static weft_task **cells_map(size_t n)
+{
+	void *cells = mmap(NULL, n * sizeof(weft_task *), PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return cells == MAP_FAILED ? NULL : cells;
+}
+
+int thread_queues_open(struct thread_pool *p)
+{
+	uint32_t cells = power_of_two(p->limit);
+
+	p->shards = p->size < THREAD_SHARDS_MAX ? p->size : THREAD_SHARDS_MAX;
+	if (p->limit > ONE_SHARD)
+		p->shards = 1;
+	p->shard = aligned_alloc(_Alignof(struct thread_queue), p->shards * sizeof *p->shard);
+	p->seat = aligned_alloc(_Alignof(struct thread_seat), p->size * sizeof *p->seat);
+	if (!p->shard || !p->seat)
+		return -ENOMEM;
+	memset(p->shard, 0, p->shards * sizeof *p->shard);
+	memset(p->seat, 0, p->size * sizeof *p->seat);
+	for (unsigned i = 0; i < p->size; i++)
+		p->seat[i].queue.ring =
+			(struct weft__ring){.cell = p->seat[i].cells, .mask = THREAD_SEAT_RING - 1};
+	for (unsigned i = 0; i < p->shards; i++) {
+		p->shard[i].ring = (struct weft__ring){.cell = cells_map(cells), .mask = cells - 1};
+		if (!p->shard[i].ring.cell)
+			return -ENOMEM;
+	}
+	atom_store(&p->tokens, p->limit, relaxed);
+	return 0;
+}
+
+void thread_queues_close(struct thread_pool *p)
+{
+	for (unsigned i = 0; p->shard && i < p->shards; i++)
+		if (p->shard[i].ring.cell)
+			munmap(p->shard[i].ring.cell, (p->shard[i].ring.mask + 1) * sizeof(weft_task *));
+	free(p->shard);
+	free(p->seat);
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * thread_take.c -- how workers get at tasks. The tags are those of thread_queues.c.
+ */
+#include "thread_parts.h"
+
+#include <errno.h>
+
+enum {
+	FAIR = 61, /* so many looks at the own queue first, then one from outside */
+	AHEAD = 4  /* tasks that are fetched into the cache before it is their turn */
+};
+
+/* Under the queue's lock. */
+static weft_task *pop(struct thread_pool *p, struct thread_queue *q, uint32_t *at_hand)
+{
+	weft_task *t = weft__ring_pop(&q->ring);
+
+	if (t && at_hand)
+		thread_token_put(p, at_hand);
+	thread_queue_count(q);
+	return t;
+}
+
+/* A task that the caller has taken out: true if it is to run, false if it is another's.
+ *
+ * A stop first says that it drops, which ends tasks that run, and then sweeps the queues: what a worker takes
+ * out in between must not start any more. */
+static bool begin(const struct thread_pool *p, weft_task *t)
+{
+	if (weft__dropping(p->ex)) {
+		if (weft_impl_drop(t)) {
+			weft_impl_finish(t, -ECANCELED, NULL);
+			return false;
+		}
+	} else if (weft_impl_start(t)) {
+		return true;
+	}
+	/* T1 release: pairs with remove; the last that is done with t here. */
+	atom_store(&weft__future(t)->place, THREAD_PLACE_NOWHERE, release);
+	return false;
+}
+
+static void fetch(weft_task *t)
+{
+	if (!t)
+		return;
+	__builtin_prefetch(t);
+	__builtin_prefetch(weft__future(t), 1);
+}
+
+static weft_task *from_own(struct thread_worker *w)
+{
+	struct thread_queue *q = &w->seat->queue;
+	weft_task *t;
+
+	/* Relaxed: what others have put there, or taken, is seen once they are gone. */
+	while (atom_load(&q->n, relaxed)) {
+		bool biased = weft__bias_enter(&q->bias);
+
+		t = pop(w->pool, q, &q->tokens);
+		fetch(weft__ring_at(&q->ring, q->ring.head + AHEAD));
+		weft__bias_leave(&q->bias, biased);
+		if (t && begin(w->pool, t))
+			return t;
+	}
+	return NULL;
+}
+
+/* Of n tasks just taken out of another queue, runs the first, and keeps the rest in the own queue. */
+static weft_task *adopt(struct thread_worker *w, weft_task *t[], uint32_t n)
+{
+	struct thread_queue *q = &w->seat->queue;
+	bool biased, dropping;
+
+	if (n > 1) {
+		for (uint32_t i = 0; i < n; i++)
+			fetch(t[i]);
+		biased = weft__bias_enter(&q->bias);
+		for (uint32_t i = 1; i < n; i++) {
+			uint32_t at;
+
+			weft__ring_next(&q->ring, &at);
+			weft__ring_push(&q->ring, t[i]);
+			/* T1 release: who looks for t finds it there. */
+			atom_store(&weft__future(t[i])->place, thread_place(w->pool, q, at), release);
+		}
+		thread_queue_count(q);
+		/* Relaxed: as in admit. */
+		dropping = atom_load(&w->pool->dropping, relaxed);
+		weft__bias_leave(&q->bias, biased);
+		if (dropping) /* who dropped all may have missed what was on its way */
+			thread_queues_drop(w->pool);
+	}
+	if (n && begin(w->pool, t[0]))
+		return t[0];
+	return n > 1 ? from_own(w) : NULL;
+}
+
+/* Under q's lock: takes out up to n tasks. The token of the first is given back, those of the rest move. */
+static uint32_t pop_some(struct thread_pool *p, struct thread_queue *q, weft_task *t[], uint32_t n)
+{
+	uint32_t i = 0;
+
+	while (i < n && (t[i] = pop(p, q, i ? NULL : &q->tokens)))
+		i++;
+	return i;
+}
+
+static uint32_t at_least_one(uint32_t n, uint32_t most)
+{
+	return n < 1 ? 1 : n < most ? n : most;
+}
+
+static weft_task *from_shard(struct thread_worker *w, struct thread_queue *q, uint32_t most)
+{
+	struct thread_pool *p = w->pool;
+	weft_task *t[THREAD_BATCH];
+	uint32_t n;
+
+	/* Relaxed: a look. Who is about to sleep looks harder. */
+	if (!atom_load(&q->n, relaxed) || !weft__trylock(&q->bias.lock))
+		return NULL;
+	/* A fraction, so that the last tasks are spread over all. */
+	n = pop_some(p, q, t, at_least_one(q->ring.n / (2 * p->size), most));
+	weft__unlock(&q->bias.lock);
+	return adopt(w, t, n);
+}
+
+static weft_task *from_shards(struct thread_worker *w, uint32_t most)
+{
+	struct thread_pool *p = w->pool;
+	unsigned first = (unsigned)(w->seat - p->seat) + w->turn / FAIR;
+	weft_task *t = NULL;
+
+	for (unsigned i = 0; i < p->shards && !t; i++)
+		t = from_shard(w, &p->shard[(first + i) % p->shards], most);
+	return t;
+}
+
+static weft_task *steal(struct thread_worker *w, struct thread_queue *q)
+{
+	weft_task *t[THREAD_BATCH];
+	uint32_t n;
+
+	/* Relaxed: a look. */
+	if (!atom_load(&q->n, relaxed) || !weft__bias_trylock(&q->bias))
+		return NULL;
+	n = pop_some(w->pool, q, t, at_least_one((q->ring.n + 1) / 2, THREAD_BATCH));
+	weft__bias_unlock(&q->bias);
+	/* Relaxed: a figure for people. */
+	atom_store(&w->seat->stolen, atom_load(&w->seat->stolen, relaxed) + n, relaxed);
+	return adopt(w, t, n);
+}
+
+static weft_task *from_others(struct thread_worker *w)
+{
+	struct thread_pool *p = w->pool;
+	unsigned self = (unsigned)(w->seat - p->seat);
+	weft_task *t = NULL;
+
+	for (unsigned i = 1; i < p->size && !t; i++)
+		t = steal(w, &p->seat[(self + i) % p->size].queue);
+	return t;
+}
+
+static weft_task *from_ladder(struct thread_pool *p)
+{
+	struct thread_ladder *l = &p->ladder;
+	weft_task *t;
+
+	/* Relaxed: a look. */
+	if (!atom_load(&l->n, relaxed) || weft__dropping(p->ex))
+		return NULL;
+	weft__lock(&l->lock);
+	t = weft__taskq_start(&l->q);
+	if (t)
+		thread_ladder_left(p, 1, t->priority > 0);
+	weft__unlock(&l->lock);
+	if (t) /* once more, now that its token is back */
+		weft__waitq_wake_light(&p->ex->room, 1);
+	return t;
+}
+
+weft_task *thread_take(struct thread_worker *w)
+{
+	struct thread_pool *p = w->pool;
+	weft_task *t = NULL;
+
+	/* Relaxed: who submits something urgent wakes somebody who sees it. */
+	if (atom_load(&p->ladder.urgent, relaxed))
+		t = from_ladder(p);
+	if (!t && ++w->turn % FAIR == 0)
+		t = from_shards(w, 1);
+	if (!t)
+		t = from_own(w);
+	if (!t)
+		t = from_shards(w, THREAD_BATCH);
+	if (!t)
+		t = from_others(w);
+	return t ? t : from_ladder(p);
+}
+
+bool thread_look(struct thread_pool *p)
+{
+	/* Relaxed: looks. */
+	for (unsigned i = 0; i < p->shards; i++)
+		if (atom_load(&p->shard[i].n, relaxed))
+			return true;
+	for (unsigned i = 0; i < p->size; i++)
+		if (atom_load(&p->seat[i].queue.n, relaxed))
+			return true;
+	return atom_load(&p->ladder.n, relaxed) != 0;
+}
+
+bool thread_look_hard(struct thread_pool *p)
+{
+	/* T2 seq_cst, then relaxed: pairs with the unlock of a submitter, whose n comes with it. */
+	for (unsigned i = 0; i < p->shards; i++) {
+		(void)atom_load(&p->shard[i].bias.lock.word, seq_cst);
+		if (atom_load(&p->shard[i].n, relaxed))
+			return true;
+	}
+	(void)atom_load(&p->ladder.lock.word, seq_cst);
+	if (atom_load(&p->ladder.n, relaxed))
+		return true;
+	/* T3 seq_cst: pairs with push_own; the heavy fence, if one is needed, is the caller's. */
+	for (unsigned i = 0; i < p->size; i++)
+		if (atom_load(&p->seat[i].queue.n, seq_cst))
+			return true;
+	return false;
+}
+
+uint64_t thread_queued(struct thread_pool *p)
+{
+	/* Relaxed: a figure for people. */
+	uint64_t n = atom_load(&p->ladder.n, relaxed);
+
+	for (unsigned i = 0; i < p->shards; i++)
+		n += atom_load(&p->shard[i].n, relaxed);
+	for (unsigned i = 0; i < p->size; i++)
+		n += atom_load(&p->seat[i].queue.n, relaxed);
+	return n;
+}
