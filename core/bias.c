@@ -29,26 +29,15 @@ enum {
 	LOOKS = 64  /* at busy, before the processor is offered to the owner */
 };
 
-bool weft__bias_enter(struct weft__bias *b)
+void weft__bias_enter_shared(struct weft__bias *b)
 {
-	/* A1 relaxed, light: before the look at shared; pairs with take_away. */
-	atom_store(&b->busy, 1, relaxed);
-	atom_fence_light();
-	if (!atom_load(&b->shared, relaxed))
-		return true;
 	/* Relaxed: nothing was done inside. */
 	atom_store(&b->busy, 0, relaxed);
 	weft__lock(&b->lock);
-	return false;
 }
 
-void weft__bias_leave(struct weft__bias *b, bool biased)
+void weft__bias_leave_shared(struct weft__bias *b)
 {
-	if (biased) {
-		/* A2 release: pairs with the load in take_away. */
-		atom_store(&b->busy, 0, release);
-		return;
-	}
 	if (++b->calm > CALM) {
 		b->calm = 0;
 		/* A4 relaxed: see the table. */

@@ -21,9 +21,29 @@ struct weft__bias {
 	uint32_t calm;          /* entries of the owner since the last stranger, under the lock */
 };
 
+void weft__bias_enter_shared(struct weft__bias *b);
+void weft__bias_leave_shared(struct weft__bias *b);
+
 /* The owner's pair. What enter answers is for leave. */
-bool weft__bias_enter(struct weft__bias *b);
-void weft__bias_leave(struct weft__bias *b, bool biased);
+static inline bool weft__bias_enter(struct weft__bias *b)
+{
+	/* A1 relaxed, light: before the look at shared; pairs with take_away. */
+	atom_store(&b->busy, 1, relaxed);
+	atom_fence_light();
+	if (!atom_load(&b->shared, relaxed))
+		return true;
+	weft__bias_enter_shared(b);
+	return false;
+}
+
+static inline void weft__bias_leave(struct weft__bias *b, bool biased)
+{
+	if (biased)
+		/* A2 release: pairs with the load in take_away. */
+		atom_store(&b->busy, 0, release);
+	else
+		weft__bias_leave_shared(b);
+}
 
 /* The strangers' pair. */
 void weft__bias_lock(struct weft__bias *b);

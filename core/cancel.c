@@ -18,17 +18,6 @@
 #include <errno.h>
 #include <sched.h>
 
-bool weft__claim(weft_future *f, uint32_t from, uint32_t to)
-{
-	uint32_t s = atom_load(&f->state, relaxed);
-
-	while ((s & PHASE_MASK) == from)
-		/* C1 acq_rel: takes over what the last mover wrote, hands on what we wrote. */
-		if (atom_cas(&f->state, &s, (s & ~(uint32_t)PHASE_MASK) | to, acq_rel, relaxed))
-			return true;
-	return false;
-}
-
 void weft__unqueue(weft_future *f)
 {
 	if (f->ex->ops.remove)

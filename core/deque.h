@@ -30,7 +30,6 @@ struct weft__deque {
 	_Alignas(64) uint32_t head;
 	uint32_t split; /* as in bounds */
 	uint32_t places;
-	uint32_t patience; /* ns that it looks on before it sleeps: spawn.c */
 	bool (*fed)(void *ctx);
 	void *fed_ctx;
 	/* Also its thieves'. */

@@ -16,12 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool weft__dropping(const weft_executor *ex)
-{
-	/* X2 relaxed: see the table. */
-	return atom_load((atom_u32 *)(uintptr_t)&ex->how, relaxed) > 1 + WEFT_STOP_DRAIN;
-}
-
 int weft_executor_new(weft_executor **ret, const char *name, const struct weft_executor_ops *ops, void *self)
 {
 	weft_executor *ex;

@@ -11,13 +11,13 @@
 
 #include <pthread.h>
 
-static atom_u32 generation = 1;
+atom_u32 weft__forks = 1;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void in_child(void)
 {
 	/* Relaxed: the child has one thread. */
-	atom_add(&generation, 1, relaxed);
+	atom_add(&weft__forks, 1, relaxed);
 	weft__stripes_reset();
 	weft__graph_reset();
 	weft__barrier_forked();
@@ -33,11 +33,5 @@ uint32_t weft__generation(void)
 {
 	pthread_once(&once, arrange);
 	/* Relaxed: it changes only in fork(), which orders everything. */
-	return atom_load(&generation, relaxed);
-}
-
-bool weft__forked(uint32_t made_in)
-{
-	/* Relaxed: as above. */
-	return made_in && made_in != atom_load(&generation, relaxed);
+	return atom_load(&weft__forks, relaxed);
 }

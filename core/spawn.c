@@ -36,6 +36,7 @@
  * replaced by its pool, and nobody sleeps in sync but for a child that somebody runs. ABA: none, the state
  * moves forward until the next spawn. A futex wake may come after *c has gone: wait.h allows it.
  */
+#include "spin.h"
 #include "state.h"
 #include "steal.h"
 
@@ -75,11 +76,8 @@ SAME(weft__deque, split, weft_spawn_deque_1, split);
 SAME(weft__deque, limit, weft_spawn_deque_1, limit);
 SAME(weft__deque, slots, weft_spawn_deque_1, slots);
 
-/* How long a sync looks on before it sleeps: between these, by whether it paid the last times. */
-#define PATIENCE_MIN WEFT_US(2)
-#define PATIENCE_MAX WEFT_US(50)
-
 _Thread_local struct weft_spawn_thread_1 weft_spawn_thread_1 WEFT__TLS;
+static _Thread_local struct weft__spinner spinner WEFT__TLS; /* whether it pays to look on */
 
 static struct child *inside(struct weft_child *c)
 {
@@ -129,16 +127,16 @@ static void settle(struct child *k, uint32_t state)
  * an idle thread belongs to the pool of the spawner, whose calls wait until we are done. */
 static void run_as_guest(struct child *k)
 {
-	weft_call guest, *outer = weft__current;
+	weft_call *outer = weft__current;
+	weft_call guest = {
+		.task = k->call->task,
+		.outer = outer,
+		.base = outer ? outer->base : k->call->base,
+		.reply_size = k->call->reply_size,
+		.remote_cancel = k->call->remote_cancel,
+		.guest = true,
+	};
 
-	guest.task = k->call->task;
-	guest.outer = outer;
-	guest.base = outer ? outer->base : k->call->base;
-	guest.reply_size = k->call->reply_size;
-	guest.scratch = NULL;
-	guest.remote_cancel = k->call->remote_cancel;
-	guest.has_text = false;
-	guest.guest = true;
 	weft__current = &guest;
 	k->fn(k->ctx);
 	weft__current = outer;
@@ -203,24 +201,16 @@ static bool leapfrog(struct child *k, struct weft__deque *mine)
 /* Helps and looks on. False: it took too long. */
 static bool look_on(struct child *k, struct weft__deque *mine)
 {
-	weft_time until = 0;
+	struct weft__spin spin = {0};
 	uint32_t state;
 
-	for (uint32_t i = 1; !is_over(k, &state); i++) {
-		if (state == STATE_STOLEN && leapfrog(k, mine)) {
-			until = 0;
-			i = 0;
-		} else if (i % 32 == 0) {
-			weft_time now = weft_now();
-
-			if (!until)
-				until = now + mine->patience;
-			else if (now >= until)
-				return false;
-		}
-		atom_pause();
+	while (!is_over(k, &state)) {
+		if (state == STATE_STOLEN && leapfrog(k, mine))
+			spin = (struct weft__spin){0};
+		else if (!weft__spin(&spinner, &spin))
+			return false;
 	}
-	return true;
+	return weft__spin_won(&spinner, &spin);
 }
 
 /* Its place in the pool is given up meanwhile. */
@@ -244,14 +234,13 @@ static void sleep_on(struct child *k)
 
 static void await(struct child *k, struct weft__deque *mine)
 {
-	bool paid = look_on(k, mine);
-	weft_time next = paid ? mine->patience * 2L : mine->patience / 2;
+	weft_time since;
 
-	if (next < PATIENCE_MIN)
-		next = PATIENCE_MIN;
-	mine->patience = (uint32_t)(next < PATIENCE_MAX ? next : PATIENCE_MAX);
-	if (!paid)
-		sleep_on(k);
+	if (look_on(k, mine))
+		return;
+	since = weft__spin_asleep(&spinner);
+	sleep_on(k);
+	weft__spin_awake(&spinner, since);
 }
 
 /* Takes the newest out of the deque. True: it has yet to be run. */

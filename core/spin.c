@@ -29,6 +29,12 @@ static bool is_alone(void)
 	return a == 2;
 }
 
+void weft__spin_full(const struct weft__spinner *s, struct weft__spin *spin)
+{
+	if (most(s) > 0 && !is_alone())
+		spin->until = weft_now() + most(s);
+}
+
 bool weft__spin(struct weft__spinner *s, struct weft__spin *spin)
 {
 	if (!spin->until) {

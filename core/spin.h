@@ -33,8 +33,9 @@ struct weft__spin {
 	unsigned turns;
 };
 
-bool weft__spin(struct weft__spinner *s, struct weft__spin *spin);           /* false: long enough */
-bool weft__spin_won(struct weft__spinner *s, const struct weft__spin *spin); /* true */
+void weft__spin_full(const struct weft__spinner *s, struct weft__spin *spin); /* whatever it paid lately */
+bool weft__spin(struct weft__spinner *s, struct weft__spin *spin);            /* false: long enough */
+bool weft__spin_won(struct weft__spinner *s, const struct weft__spin *spin);  /* true */
 weft_time weft__spin_asleep(const struct weft__spinner *s);
 void weft__spin_awake(struct weft__spinner *s, weft_time since);
 

@@ -178,6 +178,9 @@ struct weft__tally {
 struct weft_executor {
 	struct weft_executor_ops ops;
 	void *self;
+	/* Puts a task that has been checked into a queue of the calling thread's own, which has a tally of
+	 * this executor; false: the long way will say why not. May be NULL. */
+	bool (*submit_quickly)(void *self, weft_task *t);
 	uint32_t generation;
 	atom_u32 how; /* 0 runs, else 1 + enum weft_stop */
 	char name[64];
@@ -223,6 +226,32 @@ static inline uint32_t weft__phase(const weft_future *f)
 	return atom_load(&((weft_future *)(uintptr_t)f)->state, acquire) & PHASE_MASK;
 }
 
+/* The tag is that of cancel.c. */
+static inline bool weft__claim(weft_future *f, uint32_t from, uint32_t to)
+{
+	uint32_t s = atom_load(&f->state, relaxed);
+
+	while ((s & PHASE_MASK) == from)
+		/* C1 acq_rel: takes over what the last mover wrote, hands on what we wrote. */
+		if (atom_cas(&f->state, &s, (s & ~(uint32_t)PHASE_MASK) | to, acq_rel, relaxed))
+			return true;
+	return false;
+}
+
+/* What a submitter, who has made f ENTERING, writes into it. */
+static inline void weft__fill(weft_future *f, const weft_task *t, weft_executor *ex, weft_group *group,
+			      uintptr_t origin)
+{
+	f->generation = ex->generation;
+	f->origin = (uint8_t)origin;
+	f->kind = KIND_PLAIN;
+	f->ex = ex;
+	f->links = NULL;
+	if (!(origin & FROM_HEAP))
+		f->group = group;
+	f->deadline = t->deadline ? t->deadline : group && group->deadline ? group->deadline : WEFT_FOREVER;
+}
+
 /* finish.c */
 struct weft__lock *weft__stripe(const weft_future *f);
 void weft__finish(weft_future *f, int status, const char *text, const struct weft__death *death);
@@ -237,7 +266,15 @@ void weft__stripes_reset(void);
 
 /* then.c */
 void weft__release(struct weft__link *links); /* chained by node.next */
-void weft__release_pending(void);
+void weft__release_all_pending(void);
+extern _Thread_local struct weft__link *weft__pending WEFT__TLS;
+
+static inline void weft__release_pending(void)
+{
+	if (weft__pending)
+		weft__release_all_pending();
+}
+
 void weft__promised_drop(weft_executor *ex);
 void weft__promise_unlink(weft_future *f);
 
@@ -251,7 +288,6 @@ bool weft__inside(weft_executor *ex); /* is this thread one of ex, running a tas
 bool weft__take(weft_future *f);      /* may this thread run it here and now? If so, it has been started */
 
 /* cancel.c */
-bool weft__claim(weft_future *f, uint32_t from, uint32_t to);
 bool weft__drop(weft_future *f, int status); /* ends it if it is PROMISED or QUEUED */
 void weft__unqueue(weft_future *f);          /* tells the executor of one that was claimed from QUEUED */
 bool weft__ask(weft_future *f, enum weft_cancel *ret); /* DROPPED: the caller finishes it */
@@ -285,12 +321,13 @@ void weft__group_done(weft_group *g, int status);
 extern _Thread_local struct weft__tally *weft__tally WEFT__TLS; /* the thread's own, or NULL */
 int weft__load_enter(weft_executor *ex, size_t n);              /* 0 or -ESHUTDOWN */
 void weft__load_hold(weft_executor *ex);                        /* one more, whether it stops or not */
-void weft__load_leave(weft_executor *ex, size_t n);
+void weft__load_leave_slowly(weft_executor *ex, size_t n);
 void weft__tally_open(struct weft__tally *y, weft_executor *ex);
 void weft__tally_settle(struct weft__tally *y); /* gives back its credit; before its owner sleeps */
 void weft__tally_close(struct weft__tally *y);  /* into the shared one */
 void weft__tally_sum(weft_executor *ex, struct weft_stats *ret);
-void weft__count_done(weft_executor *ex, int status);
+void weft__count_done_shared(weft_executor *ex, int status);
+void weft__count_failure(struct weft__tally *y, int status);
 
 /* One more, where only the caller writes. Relaxed: a figure for people. */
 static inline void weft__count(atom_u64 *n)
@@ -298,7 +335,35 @@ static inline void weft__count(atom_u64 *n)
 	atom_store(n, atom_load(n, relaxed) + 1, relaxed);
 }
 
-/* executor.c */
-bool weft__dropping(const weft_executor *ex); /* told to cancel what it has */
+enum { WEFT__CREDIT = 64 }; /* tasks taken or given back at a time */
+
+static inline bool weft__tally_is_of(const weft_executor *ex)
+{
+	return weft__tally && weft__tally->ex == ex;
+}
+
+static inline void weft__load_leave(weft_executor *ex, size_t n)
+{
+	if (!weft__tally_is_of(ex) || (weft__tally->credit += (uint32_t)n) > 2 * WEFT__CREDIT)
+		weft__load_leave_slowly(ex, n);
+}
+
+static inline void weft__count_done(weft_executor *ex, int status)
+{
+	if (!weft__tally_is_of(ex)) {
+		weft__count_done_shared(ex, status);
+		return;
+	}
+	if (status < 0)
+		weft__count_failure(weft__tally, status);
+	weft__count(&weft__tally->completed);
+}
+
+/* Has it been told to cancel what it has? */
+static inline bool weft__dropping(const weft_executor *ex)
+{
+	/* X2 relaxed: see executor.c. */
+	return atom_load((atom_u32 *)(uintptr_t)&ex->how, relaxed) > 1 + WEFT_STOP_DRAIN;
+}
 
 #endif

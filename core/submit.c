@@ -35,21 +35,12 @@ int weft__check(weft_executor *ex, const weft_task *t)
 	return fits(ex, t) ? 0 : -E2BIG;
 }
 
-static void init(weft_future *f, const weft_task *t, const struct weft_offer *offer)
+static void fill(weft_future *f, const weft_task *t, const struct weft_offer *offer)
 {
 	weft_executor *ex = offer->opaque_[OFFER_EX];
-	weft_group *group = offer->opaque_[OFFER_GROUP];
-
 	struct weft__tally *tally = offer->opaque_[OFFER_TALLY];
 
-	f->generation = ex->generation;
-	f->origin = (uint8_t)((uintptr_t)offer->opaque_[OFFER_HOW] & HOW_ORIGIN);
-	f->kind = KIND_PLAIN;
-	f->ex = ex;
-	f->links = NULL;
-	if (!(f->origin & FROM_HEAP))
-		f->group = group;
-	f->deadline = t->deadline ? t->deadline : group && group->deadline ? group->deadline : WEFT_FOREVER;
+	weft__fill(f, t, ex, offer->opaque_[OFFER_GROUP], (uintptr_t)offer->opaque_[OFFER_HOW] & HOW_ORIGIN);
 	f->batch = offer->opaque_[OFFER_EXTRA];
 	if (tally)
 		weft__count(&tally->submitted);
@@ -74,7 +65,7 @@ int weft__accept(const struct weft_offer *offer, size_t i, uint32_t phase)
 	/* C1 acquire: its last life is over, with all that was written in it. */
 	if (!atom_cas(&f->state, &s, PHASE_ENTERING, acquire, relaxed))
 		return -EBUSY;
-	init(f, t, offer);
+	fill(f, t, offer);
 	atom_store(&f->place, offer->place_, relaxed);
 	/* C1 release: what we filled in. A plain store, since ENTERING is ours alone. */
 	atom_store(&f->state, phase, release);
@@ -166,11 +157,12 @@ int weft__enter_and_submit(weft_executor *ex, weft_task t[], size_t n, struct we
 
 int weft_submit(weft_executor *ex, weft_task *t)
 {
-	struct weft_offer as = {0};
 	size_t accepted;
 	int err = weft__check(ex, t);
 
-	return err ? err : weft__enter_and_submit(ex, t, 1, &as, &accepted);
+	if (err || (weft__tally_is_of(ex) && ex->submit_quickly(ex->self, t)))
+		return err;
+	return weft__enter_and_submit(ex, t, 1, &(struct weft_offer){0}, &accepted);
 }
 
 int weft_submit_many(weft_executor *ex, weft_task t[], size_t n, size_t *ret_accepted)

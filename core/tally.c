@@ -19,7 +19,7 @@
 #include <errno.h>
 #include <limits.h>
 
-enum { CREDIT = 64 }; /* tasks taken or given back at a time */
+enum { CREDIT = WEFT__CREDIT };
 
 _Thread_local struct weft__tally *weft__tally WEFT__TLS;
 
@@ -72,20 +72,15 @@ void weft__load_hold(weft_executor *ex)
 	atom_add(&ex->load, 2, relaxed);
 }
 
-void weft__load_leave(weft_executor *ex, size_t n)
+void weft__load_leave_slowly(weft_executor *ex, size_t n)
 {
 	struct weft__tally *y = weft__tally;
 
-	if (!y || y->ex != ex) {
-		leave(ex, n);
-		return;
-	}
-	y->credit += (uint32_t)n;
-	if (y->credit > 2 * CREDIT) {
+	if (y && y->ex == ex) {
 		n = y->credit - CREDIT;
 		y->credit = CREDIT;
-		leave(ex, n);
 	}
+	leave(ex, n);
 }
 
 void weft__tally_settle(struct weft__tally *y)
@@ -156,18 +151,15 @@ static atom_u64 *kind_of(struct weft__tally *y, int status)
 				       : &y->failed;
 }
 
-void weft__count_done(weft_executor *ex, int status)
+void weft__count_done_shared(weft_executor *ex, int status)
 {
-	struct weft__tally *y = weft__tally;
-
-	if (y && y->ex == ex) {
-		if (status < 0)
-			weft__count(kind_of(y, status));
-		weft__count(&y->completed);
-		return;
-	}
 	/* Relaxed: figures for people. */
 	if (status < 0)
 		atom_add(kind_of(&ex->shared, status), 1, relaxed);
 	atom_add(&ex->shared.completed, 1, relaxed);
+}
+
+void weft__count_failure(struct weft__tally *y, int status)
+{
+	weft__count(kind_of(y, status));
 }

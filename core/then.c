@@ -15,8 +15,9 @@
 
 #include <errno.h>
 
-static _Thread_local struct weft__link *pending, *pending_last;
-static _Thread_local bool releasing;
+_Thread_local struct weft__link *weft__pending WEFT__TLS;
+static _Thread_local struct weft__link *pending_last WEFT__TLS;
+static _Thread_local bool releasing WEFT__TLS;
 
 static weft_future *owner_of(struct weft__link *link)
 {
@@ -63,13 +64,13 @@ static void submit_promised(weft_future *f)
 	weft__load_leave(ex, 1);
 }
 
-void weft__release_pending(void)
+void weft__release_all_pending(void)
 {
-	while (pending) {
-		struct weft__link *link = pending;
+	while (weft__pending) {
+		struct weft__link *link = weft__pending;
 		weft_future *f = owner_of(link);
 
-		pending = link->node.next ? list_entry(link->node.next, struct weft__link, node) : NULL;
+		weft__pending = link->node.next ? list_entry(link->node.next, struct weft__link, node) : NULL;
 		link->node.next = NULL;
 		promise_remove(f);
 		submit_promised(f);
@@ -84,15 +85,15 @@ void weft__release(struct weft__link *links)
 		return;
 	while (last->node.next)
 		last = list_entry(last->node.next, struct weft__link, node);
-	if (pending)
+	if (weft__pending)
 		pending_last->node.next = &links->node;
 	else
-		pending = links;
+		weft__pending = links;
 	pending_last = last;
 	if (releasing)
 		return;
 	releasing = true;
-	weft__release_pending();
+	weft__release_all_pending();
 	releasing = false;
 }
 

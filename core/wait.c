@@ -121,7 +121,7 @@ bool weft__waitq_leave(struct weft__waitq *q, struct weft__waiter *w)
 	return woken;
 }
 
-static void wake_some(struct weft__waitq *q, unsigned n)
+void weft__waitq_wake_some(struct weft__waitq *q, unsigned n)
 {
 	weft__lock(&q->lock);
 	for (struct list_node *node; n > 0 && (node = list_pop(&q->head)); n--) {
@@ -138,13 +138,5 @@ void weft__waitq_wake(struct weft__waitq *q, unsigned n)
 	/* Q1 seq_cst: after the caller's change of the condition; pairs with enter's add. */
 	atom_fence(seq_cst);
 	if (atom_load(&q->n, relaxed))
-		wake_some(q, n);
-}
-
-void weft__waitq_wake_light(struct weft__waitq *q, unsigned n)
-{
-	/* Q2 light: after the caller's change of the condition; pairs with enter_heavy. */
-	atom_fence_light();
-	if (atom_load(&q->n, relaxed))
-		wake_some(q, n);
+		weft__waitq_wake_some(q, n);
 }

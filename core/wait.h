@@ -110,7 +110,15 @@ void weft__waitq_enter(struct weft__waitq *q, struct weft__waiter *w);
 /* The same with the costs on the other side: where a wake that finds nobody is what happens all the time.
  * A queue is used with one pair or with the other. */
 void weft__waitq_enter_heavy(struct weft__waitq *q, struct weft__waiter *w);
-void weft__waitq_wake_light(struct weft__waitq *q, unsigned n);
+void weft__waitq_wake_some(struct weft__waitq *q, unsigned n); /* without a look whether there is any */
+
+static inline void weft__waitq_wake_light(struct weft__waitq *q, unsigned n)
+{
+	/* Q2 light: after the caller's change of the condition; pairs with enter_heavy. */
+	atom_fence_light();
+	if (atom_load(&q->n, relaxed))
+		weft__waitq_wake_some(q, n);
+}
 bool weft__waitq_leave(struct weft__waitq *q, struct weft__waiter *w); /* true: it had been woken */
 void weft__waitq_wake(struct weft__waitq *q, unsigned n);
 

@@ -33,7 +33,7 @@ enum {
  * one; a seat's is owned by the thread on the seat. */
 struct thread_queue {
 	_Alignas(128) struct weft__bias bias;
-	atom_u32 n;      /* ring.n, for those who only look */
+	atom_u64 seen;   /* ring.head << 32 | ring.n, for those who only look */
 	uint32_t tokens; /* free places in the pool's queue that are at hand here */
 	struct weft__ring ring;
 	struct weft__tally tally; /* what was submitted through a shard */
@@ -65,8 +65,9 @@ struct thread_seat {
 
 struct thread_worker {
 	_Alignas(128) struct thread_pool *pool;
-	struct thread_seat
-		*seat; /* NULL: none. Its own, but given by others while it sleeps, under pool.lock */
+	/* NULL: none. Its own to change, but under pool.lock others give it one while it sleeps. */
+	struct thread_seat *seat;
+	struct thread_queue *own; /* of its seat, for what its tasks submit; NULL also in a pool of one */
 	struct weft__deque deque; /* children of fork-join */
 	struct weft__tally tally;
 	struct weft__spinner spinner;
@@ -74,6 +75,8 @@ struct thread_worker {
 	struct list_node node; /* in pool.sleeping or pool.reserve, under pool.lock */
 	const char *stack_end; /* lowest usable address; NULL: unknown */
 	bool searching;        /* it counts in pool.idlers */
+	unsigned victim;       /* the seat it has its eye on, */
+	uint64_t victim_seen;  /* and what it saw there: thread_take.c */
 	unsigned turn;
 	pthread_t thread;
 	enum thread_life life; /* under pool.lock */
@@ -89,6 +92,7 @@ struct thread_pool {
 	uint32_t limit;
 	struct thread_queue *shard;
 	struct thread_seat *seat;
+	struct thread_queue *own; /* of its seat, for what its tasks submit; NULL also in a pool of one */
 	struct thread_ladder ladder;
 	_Alignas(128) atom_u64 tokens; /* places in the queue that are nowhere at hand: see thread_queues.c */
 	atom_u32 debt;                 /* tasks queued without a token */
@@ -134,7 +138,13 @@ static inline uint64_t thread_place(const struct thread_pool *p, const struct th
 static inline void thread_queue_count(struct thread_queue *q)
 {
 	/* T2, T3 relaxed: ordered by what follows. */
-	atom_store(&q->n, q->ring.n, relaxed);
+	atom_store(&q->seen, (uint64_t)q->ring.head << 32 | q->ring.n, relaxed);
+}
+
+/* The number of tasks, in what was loaded from seen. */
+static inline uint32_t thread_seen(uint64_t seen)
+{
+	return (uint32_t)seen;
 }
 
 /* thread_tokens.c; at_hand is a queue's, under its lock */
@@ -146,14 +156,16 @@ void thread_tokens_gather(struct thread_pool *p); /* what all have at hand becom
 int thread_queues_open(struct thread_pool *p); /* 0 or -ENOMEM */
 void thread_queues_close(struct thread_pool *p);
 int thread_queues_submit(struct thread_pool *p, struct weft_offer *offer);
-void thread_queues_remove(struct thread_pool *p, weft_task *t); /* one that the caller has claimed */
-void thread_queues_drop(struct thread_pool *p);                 /* finishes what nobody has claimed */
+bool thread_queues_quickly(struct thread_pool *p, weft_task *t); /* weft_executor.submit_quickly */
+void thread_queues_remove(struct thread_pool *p, weft_task *t);  /* one that the caller has claimed */
+void thread_queues_drop(struct thread_pool *p);                  /* finishes what nobody has claimed */
 void thread_ladder_left(struct thread_pool *p, uint32_t n, uint32_t urgent); /* under its lock: so many */
 
 /* thread_take.c */
-weft_task *thread_take(struct thread_worker *w); /* started; or NULL */
-bool thread_look(struct thread_pool *p);         /* is there anything? A hint */
-bool thread_look_hard(struct thread_pool *p);    /* the same by one who has announced that he sleeps */
+weft_task *thread_take(struct thread_worker *w);  /* started; or NULL: nothing in the own queue, or outside */
+weft_task *thread_steal(struct thread_worker *w); /* likewise, from other seats */
+bool thread_look(struct thread_pool *p);          /* is there anything outside? A hint */
+bool thread_look_hard(struct thread_pool *p);     /* anywhere? By one who has announced that he sleeps */
 uint64_t thread_queued(struct thread_pool *p);
 
 /* thread_seats.c */
@@ -164,6 +176,7 @@ bool thread_seats_take(struct thread_worker *w); /* for one that has none; false
 void thread_seats_sleep(struct thread_worker *w);
 void thread_seats_search(struct thread_worker *w);
 void thread_seats_found(struct thread_worker *w);
+bool thread_seats_others_active(const struct thread_worker *w); /* on seats, at work. w searches */
 void thread_seats_block(struct thread_pool *p, bool blocked);
 void thread_seats_leave(struct thread_worker *w); /* the thread is about to end */
 unsigned thread_seats_active(struct thread_pool *p);

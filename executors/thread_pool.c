@@ -27,6 +27,11 @@ static int pool_submit(void *self, struct weft_offer *offer)
 	return thread_queues_submit(self, offer);
 }
 
+static bool pool_submit_quickly(void *self, weft_task *t)
+{
+	return thread_queues_quickly(self, t);
+}
+
 static void pool_remove(void *self, weft_task *t)
 {
 	thread_queues_remove(self, t);
@@ -136,6 +141,7 @@ static int pool_start(struct thread_pool *p)
 	if (err)
 		return err;
 	ex = p->ex;
+	ex->submit_quickly = pool_submit_quickly;
 	for (unsigned i = 0; i < p->shards; i++)
 		weft__tally_open(&p->shard[i].tally, ex);
 	err = thread_seats_start(p, p->size);

@@ -18,10 +18,10 @@
  *
  *   tag  word       from -> to                order                       carries
  *   T1   f.place    worker -> claimer         store release -> load acq   that the worker is done with it
- *   T2   queue.n    submit <-> look_hard      store, unlock seq_cst <->   with a shard or the ladder: nothing,
+ *   T2   seen         submit <-> look_hard      store, unlock seq_cst <->   with a shard or the ladder: nothing,
  *                                             load lock.word, n           either the submitter sees the sleeper
  *                                                                         or the sleeper sees n
- *   T3   queue.n    submit <-> look_hard      store, light fence <->      the same with a seat, whose owner
+ *   T3   queue.seen   submit <-> look_hard      store, light fence <->      the same with a seat, whose owner
  *                                             heavy fence, load           has no lock to release
  */
 #include "thread_parts.h"
@@ -103,15 +103,9 @@ static int push_run(struct thread_pool *p, struct thread_queue *q, struct weft_o
 	return err;
 }
 
-static int push_own(struct thread_pool *p, struct thread_worker *w, struct weft_offer *offer, size_t *i)
+/* There is something in the caller's own queue. */
+static void announce_own(struct thread_pool *p)
 {
-	struct thread_queue *q = &w->seat->queue;
-	bool biased = weft__bias_enter(&q->bias);
-	int err;
-
-	offer->opaque_[OFFER_TALLY] = &w->tally;
-	err = push_run(p, q, offer, i);
-	weft__bias_leave(&q->bias, biased);
 	/* T3 light: pairs with look_hard. */
 	atom_fence_light();
 	/* Relaxed: if all are awake this is all there is to it. If not, notify looks again, with care. */
@@ -119,7 +113,60 @@ static int push_own(struct thread_pool *p, struct thread_worker *w, struct weft_
 		atom_fence(seq_cst);
 		thread_seats_notify(p);
 	}
+}
+
+static int push_own(struct thread_pool *p, struct thread_worker *w, struct weft_offer *offer, size_t *i)
+{
+	struct thread_queue *q = w->own;
+	bool biased = weft__bias_enter(&q->bias);
+	int err;
+
+	offer->opaque_[OFFER_TALLY] = &w->tally;
+	err = push_run(p, q, offer, i);
+	weft__bias_leave(&q->bias, biased);
+	announce_own(p);
 	return err;
+}
+
+/* One task of a task's, as push_own would in the end. */
+static bool put_quickly(struct thread_worker *w, struct thread_queue *q, weft_task *t)
+{
+	weft_future *f = weft__future(t);
+	uint32_t at, s = atom_load(&f->state, relaxed);
+
+	if (!q->tokens || !weft__ring_next(&q->ring, &at) || atom_load(&w->pool->dropping, relaxed))
+		return false;
+	/* C1 acquire, then release: as in weft__accept. */
+	if ((s != PHASE_IDLE && s != PHASE_DONE) ||
+	    !atom_cas(&f->state, &s, PHASE_ENTERING, acquire, relaxed))
+		return false;
+	weft__fill(f, t, w->pool->ex, NULL, 0);
+	atom_store(&f->place, thread_place(w->pool, q, at), relaxed);
+	atom_store(&f->state, PHASE_QUEUED, release);
+	weft__ring_push(&q->ring, t);
+	thread_queue_count(q);
+	q->tokens--;
+	return true;
+}
+
+bool thread_queues_quickly(struct thread_pool *p, weft_task *t)
+{
+	struct thread_worker *w = thread_self;
+	struct thread_queue *q = w->own;
+	bool biased, put;
+
+	/* Relaxed: as in weft__load_enter. */
+	if (!q || t->priority || !w->tally.credit || atom_load(&p->ex->load, relaxed) & 1)
+		return false;
+	biased = weft__bias_enter(&q->bias);
+	put = put_quickly(w, q, t);
+	weft__bias_leave(&q->bias, biased);
+	if (!put)
+		return false;
+	w->tally.credit--;
+	weft__count(&w->tally.submitted);
+	announce_own(p);
+	return true;
 }
 
 static struct thread_queue *my_shard(struct thread_pool *p)
@@ -177,7 +224,7 @@ static int push(struct thread_pool *p, struct weft_offer *offer, size_t *i)
 
 	if (offer->tasks[*i].priority)
 		return push_ladder(p, offer, i);
-	if (w && w->seat && p->size > 1)
+	if (w && w->own)
 		err = push_own(p, w, offer, i);
 	if (err == -ENOBUFS)
 		err = push_shard(p, offer, i);

@@ -65,6 +65,12 @@ static bool others_active(const struct thread_pool *p)
 	return p->size - p->free_seats - p->asleep > 0;
 }
 
+static void sit_down(struct thread_worker *w, struct thread_seat *s)
+{
+	w->seat = s;
+	w->own = s && w->pool->size > 1 ? &s->queue : NULL;
+}
+
 /* A place for another thread; NULL: there are as many as there may be. */
 static struct thread_worker *place_for_thread(struct thread_pool *p)
 {
@@ -93,7 +99,7 @@ static int add_thread(struct thread_pool *p, struct thread_seat *s, bool searchi
 	if (!w)
 		return -EAGAIN;
 	w->pool = p;
-	w->seat = s;
+	sit_down(w, s);
 	w->searching = searching;
 	w->stack_end = NULL;
 	err = weft__thread_start(&w->thread, thread_worker_main, w);
@@ -117,7 +123,7 @@ static struct thread_worker *call_up(struct thread_pool *p)
 	if (n) {
 		w = list_entry(n, struct thread_worker, node);
 		p->in_reserve--;
-		w->seat = s;
+		sit_down(w, s);
 		w->searching = true;
 	} else if (is_ending(p) || add_thread(p, s, true)) {
 		seat_free(p, s);
@@ -195,6 +201,15 @@ void thread_seats_found(struct thread_worker *w)
 	if (wants_one(atom_sub(&p->idlers, IDLERS_SEARCHING, seq_cst) - IDLERS_SEARCHING) &&
 	    thread_look_hard(p))
 		wake_one(p);
+}
+
+bool thread_seats_others_active(const struct thread_worker *w)
+{
+	/* Relaxed: a guess. */
+	uint32_t idlers = atom_load(&w->pool->idlers, relaxed);
+	uint32_t idle = idlers / IDLERS_SEARCHING + idlers % IDLERS_SEARCHING;
+
+	return idle + !w->searching < w->pool->size;
 }
 
 static void lie_down(struct thread_worker *w)
@@ -276,7 +291,7 @@ bool thread_seats_take(struct thread_worker *w)
 	struct thread_pool *p = w->pool;
 
 	weft__lock(&p->lock);
-	w->seat = seat_take(p);
+	sit_down(w, seat_take(p));
 	if (w->seat)
 		atom_sub(&p->idlers, IDLERS_WAKEABLE, seq_cst);
 	else if (!is_ending(p))
@@ -294,7 +309,7 @@ static void block(struct thread_worker *w)
 	weft__deque_share_all(&w->deque);
 	weft__lock(&p->lock);
 	seat = w->seat;
-	w->seat = NULL;
+	sit_down(w, NULL);
 	p->blocked++;
 	if (seat) {
 		seat_free(p, seat);
@@ -315,7 +330,7 @@ static void unblock(struct thread_worker *w)
 
 	weft__lock(&p->lock);
 	p->blocked--;
-	w->seat = seat_take(p);
+	sit_down(w, seat_take(p));
 	if (w->seat)
 		atom_sub(&p->idlers, IDLERS_WAKEABLE, seq_cst);
 	weft__unlock(&p->lock);
@@ -363,6 +378,8 @@ int thread_seats_start(struct thread_pool *p, unsigned n)
 	while (p->threads < n && !err)
 		err = add_thread(p, &p->seat[p->threads], false);
 	p->size = p->threads;
+	for (unsigned i = 0; i < p->threads; i++)
+		sit_down(&p->worker[i], &p->seat[i]); /* again, with the size that it has come to */
 	weft__unlock(&p->lock);
 	return p->size ? 0 : err;
 }

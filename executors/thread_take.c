@@ -55,7 +55,7 @@ static weft_task *from_own(struct thread_worker *w)
 	weft_task *t;
 
 	/* Relaxed: what others have put there, or taken, is seen once they are gone. */
-	while (atom_load(&q->n, relaxed)) {
+	while (thread_seen(atom_load(&q->seen, relaxed))) {
 		bool biased = weft__bias_enter(&q->bias);
 
 		t = pop(w->pool, q, &q->tokens);
@@ -119,7 +119,7 @@ static weft_task *from_shard(struct thread_worker *w, struct thread_queue *q, ui
 	uint32_t n;
 
 	/* Relaxed: a look. Who is about to sleep looks harder. */
-	if (!atom_load(&q->n, relaxed) || !weft__trylock(&q->bias.lock))
+	if (!thread_seen(atom_load(&q->seen, relaxed)) || !weft__trylock(&q->bias.lock))
 		return NULL;
 	/* A fraction, so that the last tasks are spread over all. */
 	n = pop_some(p, q, t, at_least_one(q->ring.n / (2 * p->size), most));
@@ -138,13 +138,28 @@ static weft_task *from_shards(struct thread_worker *w, uint32_t most)
 	return t;
 }
 
-static weft_task *steal(struct thread_worker *w, struct thread_queue *q)
+/* A task that waits at the head of another seat's queue is that seat's to run, if it comes to it soon: to
+ * steal it costs far more than most tasks take. So it is stolen once it has been seen there twice. */
+static bool is_waiting(struct thread_worker *w, unsigned victim)
 {
+	/* Relaxed: a look. Who is about to sleep looks harder. */
+	uint64_t seen = atom_load(&w->pool->seat[victim].queue.seen, relaxed);
+	bool again = w->victim == victim && w->victim_seen >> 32 == seen >> 32;
+
+	if (!thread_seen(seen))
+		return false;
+	w->victim = victim;
+	w->victim_seen = seen;
+	return again;
+}
+
+static weft_task *steal_from(struct thread_worker *w, unsigned victim)
+{
+	struct thread_queue *q = &w->pool->seat[victim].queue;
 	weft_task *t[THREAD_BATCH];
 	uint32_t n;
 
-	/* Relaxed: a look. */
-	if (!atom_load(&q->n, relaxed) || !weft__bias_trylock(&q->bias))
+	if (!is_waiting(w, victim) || !weft__bias_trylock(&q->bias))
 		return NULL;
 	n = pop_some(w->pool, q, t, at_least_one((q->ring.n + 1) / 2, THREAD_BATCH));
 	weft__bias_unlock(&q->bias);
@@ -153,14 +168,14 @@ static weft_task *steal(struct thread_worker *w, struct thread_queue *q)
 	return adopt(w, t, n);
 }
 
-static weft_task *from_others(struct thread_worker *w)
+weft_task *thread_steal(struct thread_worker *w)
 {
 	struct thread_pool *p = w->pool;
 	unsigned self = (unsigned)(w->seat - p->seat);
 	weft_task *t = NULL;
 
 	for (unsigned i = 1; i < p->size && !t; i++)
-		t = steal(w, &p->seat[(self + i) % p->size].queue);
+		t = steal_from(w, (self + i) % p->size);
 	return t;
 }
 
@@ -196,8 +211,6 @@ weft_task *thread_take(struct thread_worker *w)
 		t = from_own(w);
 	if (!t)
 		t = from_shards(w, THREAD_BATCH);
-	if (!t)
-		t = from_others(w);
 	return t ? t : from_ladder(p);
 }
 
@@ -205,10 +218,7 @@ bool thread_look(struct thread_pool *p)
 {
 	/* Relaxed: looks. */
 	for (unsigned i = 0; i < p->shards; i++)
-		if (atom_load(&p->shard[i].n, relaxed))
-			return true;
-	for (unsigned i = 0; i < p->size; i++)
-		if (atom_load(&p->seat[i].queue.n, relaxed))
+		if (thread_seen(atom_load(&p->shard[i].seen, relaxed)))
 			return true;
 	return atom_load(&p->ladder.n, relaxed) != 0;
 }
@@ -218,7 +228,7 @@ bool thread_look_hard(struct thread_pool *p)
 	/* T2 seq_cst, then relaxed: pairs with the unlock of a submitter, whose n comes with it. */
 	for (unsigned i = 0; i < p->shards; i++) {
 		(void)atom_load(&p->shard[i].bias.lock.word, seq_cst);
-		if (atom_load(&p->shard[i].n, relaxed))
+		if (thread_seen(atom_load(&p->shard[i].seen, relaxed)))
 			return true;
 	}
 	(void)atom_load(&p->ladder.lock.word, seq_cst);
@@ -226,7 +236,7 @@ bool thread_look_hard(struct thread_pool *p)
 		return true;
 	/* T3 seq_cst: pairs with push_own; the heavy fence, if one is needed, is the caller's. */
 	for (unsigned i = 0; i < p->size; i++)
-		if (atom_load(&p->seat[i].queue.n, seq_cst))
+		if (thread_seen(atom_load(&p->seat[i].queue.seen, seq_cst)))
 			return true;
 	return false;
 }
@@ -237,8 +247,8 @@ uint64_t thread_queued(struct thread_pool *p)
 	uint64_t n = atom_load(&p->ladder.n, relaxed);
 
 	for (unsigned i = 0; i < p->shards; i++)
-		n += atom_load(&p->shard[i].n, relaxed);
+		n += thread_seen(atom_load(&p->shard[i].seen, relaxed));
 	for (unsigned i = 0; i < p->size; i++)
-		n += atom_load(&p->seat[i].queue.n, relaxed);
+		n += thread_seen(atom_load(&p->seat[i].queue.seen, relaxed));
 	return n;
 }

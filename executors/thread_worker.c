@@ -8,6 +8,8 @@
 #include <sched.h>
 #include <stdio.h>
 
+enum { LOOKS = 32 }; /* outside, for each at others' queues */
+
 #define STACK_MARGIN (256L * 1024) /* bytes that a task may count on */
 
 _Thread_local struct thread_worker *thread_self WEFT__TLS;
@@ -32,42 +34,38 @@ static void find_stack_end(struct thread_worker *w)
 	pthread_attr_destroy(&attr);
 }
 
-/* Looks until there may be something, or it has looked for long enough, or must not look. */
-static bool search(struct thread_worker *w, struct weft__spin *spin)
+/* Looks outside all the time and at others' queues now and then, since each look at a queue that is in use
+ * slows its owner down. NULL: for long enough in vain, or it must not look. */
+static weft_task *search(struct thread_worker *w)
 {
 	struct thread_pool *p = w->pool;
+	struct weft__spin spin = {0};
+	weft_task *t = NULL;
 
 	thread_seats_search(w);
-	if (!w->searching)
-		return false;
-	do {
+	if (thread_seats_others_active(w))
+		weft__spin_full(&w->spinner, &spin);
+	for (unsigned turn = 0; !t; turn++) {
 		if (thread_look(p))
-			return true;
-	} while (weft__spin(&w->spinner, spin));
-	return false;
-}
-
-/* Waits until there may be something to do. */
-static void idle(struct thread_worker *w, struct weft__spin *spin)
-{
-	if (search(w, spin))
-		return;
-	thread_seats_sleep(w);
-	*spin = (struct weft__spin){0};
+			t = thread_take(w);
+		if (!t && turn % LOOKS == 0)
+			t = thread_steal(w);
+		if (!t && (!w->searching || !weft__spin(&w->spinner, &spin)))
+			return NULL;
+	}
+	weft__spin_won(&w->spinner, &spin);
+	return t;
 }
 
 static void serve(struct thread_worker *w)
 {
-	struct weft__spin spin = {0};
 	weft_task *t;
 
-	for (;;) {
-		if (!w->seat && !thread_seats_take(w))
-			return;
+	while (w->seat || thread_seats_take(w)) {
 		t = thread_take(w);
+		if (!t)
+			t = search(w);
 		if (t) {
-			weft__spin_won(&w->spinner, &spin);
-			spin = (struct weft__spin){0};
 			thread_seats_found(w);
 			weft__count(&w->seat->started);
 			weft_impl_run(t);
@@ -75,7 +73,7 @@ static void serve(struct thread_worker *w)
 		} else if (atom_load(&w->pool->ending, acquire)) {
 			return;
 		} else {
-			idle(w, &spin);
+			thread_seats_sleep(w);
 		}
 	}
 }
