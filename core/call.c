@@ -16,23 +16,9 @@
 
 _Thread_local weft_call *weft__current WEFT__TLS;
 
-static bool asked(const weft_call *call)
-{
-	weft_future *f = weft__future(call->task);
-
-	/* Relaxed, all three: hints that carry no data, and being late does no harm. */
-	if (atom_load(&f->state, relaxed) & FLAG_ASKED)
-		return true;
-	if (f->ex && weft__dropping(f->ex))
-		return true;
-	return call->remote_cancel && atom_load((atom_u32 *)(uintptr_t)call->remote_cancel, relaxed);
-}
-
 bool weft_call_cancelled(const weft_call *call)
 {
-	weft_time deadline = weft_call_deadline(call);
-
-	return call && (asked(call) || (deadline != WEFT_FOREVER && weft_now() >= deadline));
+	return weft__cancelled(call);
 }
 
 weft_time weft_call_deadline(const weft_call *call)
@@ -128,7 +114,7 @@ int weft__body(weft_call *call, weft_task *t)
 	call->covered = call->guest = false;
 	weft__current = call;
 	status = batch ? run_batch(call, t, batch) : t->fn(call, t->arg, t->result);
-	if (status == -ECANCELED && !asked(call) && weft_call_cancelled(call))
+	if (status == -ECANCELED && !weft__asked(call) && weft__cancelled(call))
 		status = -ETIMEDOUT; /* its deadline is what made it give up */
 	weft__current = call->outer;
 	if (call->outer && call->outer->covered)

@@ -122,7 +122,7 @@ int weft_future_wait(weft_future *f, weft_time deadline)
 	weft__release_pending();
 	if (weft__phase(f) == PHASE_DONE)
 		return 0;
-	if (weft_call_cancelled(weft__current))
+	if (weft__cancelled(weft__current))
 		return -ECANCELED;
 	over = deadline != WEFT_FOREVER && weft_now() >= deadline;
 	if (!over && weft__take(f)) {

@@ -195,6 +195,13 @@ struct weft_executor {
 	struct weft__tally shared;     /* of everybody else */
 };
 
+/* Has it been told to cancel what it has? */
+static inline bool weft__dropping(const weft_executor *ex)
+{
+	/* X2 relaxed: see executor.c. */
+	return atom_load((atom_u32 *)(uintptr_t)&ex->how, relaxed) > 1 + WEFT_STOP_DRAIN;
+}
+
 static inline weft_future *weft__future(weft_task *t)
 {
 	return (weft_future *)(void *)t->opaque_;
@@ -284,6 +291,30 @@ extern _Thread_local weft_call *weft__current WEFT__TLS;
 int weft__body(weft_call *call, weft_task *t);
 /* 0, -ETIMEDOUT; where interruptible, -ECANCELED as soon as the calling task is cancelled. */
 int weft__sleep(struct weft__parker *p, weft_time deadline, bool interruptible);
+
+/* Told to give up, or its executor was. */
+static inline bool weft__asked(const weft_call *call)
+{
+	weft_future *f = weft__future(call->task);
+
+	/* Relaxed, all three: hints that carry no data, and being late does no harm. */
+	if (atom_load(&f->state, relaxed) & FLAG_ASKED)
+		return true;
+	if (f->ex && weft__dropping(f->ex))
+		return true;
+	return call->remote_cancel && atom_load((atom_u32 *)(uintptr_t)call->remote_cancel, relaxed);
+}
+
+static inline bool weft__cancelled(const weft_call *call)
+{
+	weft_time deadline;
+
+	if (!call)
+		return false;
+	deadline = weft__future(call->task)->deadline;
+	return weft__asked(call) || (deadline != WEFT_FOREVER && weft_now() >= deadline);
+}
+
 bool weft__inside(weft_executor *ex); /* is this thread one of ex, running a task of it? */
 bool weft__take(weft_future *f);      /* may this thread run it here and now? If so, it has been started */
 
@@ -357,13 +388,6 @@ static inline void weft__count_done(weft_executor *ex, int status)
 	if (status < 0)
 		weft__count_failure(weft__tally, status);
 	weft__count(&weft__tally->completed);
-}
-
-/* Has it been told to cancel what it has? */
-static inline bool weft__dropping(const weft_executor *ex)
-{
-	/* X2 relaxed: see executor.c. */
-	return atom_load((atom_u32 *)(uintptr_t)&ex->how, relaxed) > 1 + WEFT_STOP_DRAIN;
 }
 
 #endif

@@ -26,6 +26,7 @@
 enum {
 	THREAD_SEAT_RING = 256, /* tasks in a seat's own queue */
 	THREAD_BATCH = 32,      /* tasks that a worker takes over at a time */
+	THREAD_TOKEN_STEP = 64, /* tokens that a queue gets or gives at a time, while there are plenty */
 	THREAD_SHARDS_MAX = 16
 };
 
@@ -35,6 +36,7 @@ struct thread_queue {
 	_Alignas(128) struct weft__bias bias;
 	atom_u64 seen;   /* ring.head << 32 | ring.n, for those who only look */
 	uint32_t tokens; /* free places in the pool's queue that are at hand here */
+	uint64_t number; /* its own; the shards come first */
 	struct weft__ring ring;
 	struct weft__tally tally; /* what was submitted through a shard */
 };
@@ -122,16 +124,12 @@ static inline struct thread_worker *thread_self_of(const struct thread_pool *p)
 
 static inline bool thread_queue_is_shard(const struct thread_pool *p, const struct thread_queue *q)
 {
-	return q >= p->shard && q < p->shard + p->shards;
+	return q->number < p->shards;
 }
 
-static inline uint64_t thread_place(const struct thread_pool *p, const struct thread_queue *q, uint32_t at)
+static inline uint64_t thread_place(const struct thread_queue *q, uint32_t at)
 {
-	uint64_t i = thread_queue_is_shard(p, q)
-			     ? (uint64_t)(q - p->shard)
-			     : p->shards + (uint64_t)((const struct thread_seat *)(const void *)q - p->seat);
-
-	return i << 32 | at;
+	return q->number << 32 | at;
 }
 
 /* Under q's lock, after each change of its ring. */
@@ -149,7 +147,17 @@ static inline uint32_t thread_seen(uint64_t seen)
 
 /* thread_tokens.c; at_hand is a queue's, under its lock */
 bool thread_token_get(struct thread_pool *p, uint32_t *at_hand);
-void thread_token_put(struct thread_pool *p, uint32_t *at_hand);
+void thread_token_put_slowly(struct thread_pool *p, uint32_t *at_hand);
+
+static inline void thread_token_put(struct thread_pool *p, uint32_t *at_hand)
+{
+	/* T4 relaxed: a debt that is not seen is paid by the next. */
+	if (*at_hand < 2 * THREAD_TOKEN_STEP - 1 && !atom_load(&p->debt, relaxed))
+		++*at_hand;
+	else
+		thread_token_put_slowly(p, at_hand);
+}
+
 void thread_tokens_gather(struct thread_pool *p); /* what all have at hand becomes everybody's */
 
 /* thread_queues.c */
@@ -158,14 +166,17 @@ void thread_queues_close(struct thread_pool *p);
 int thread_queues_submit(struct thread_pool *p, struct weft_offer *offer);
 bool thread_queues_quickly(struct thread_pool *p, weft_task *t); /* weft_executor.submit_quickly */
 void thread_queues_remove(struct thread_pool *p, weft_task *t);  /* one that the caller has claimed */
-void thread_queues_drop(struct thread_pool *p);                  /* finishes what nobody has claimed */
+/* Claims t, which may be anywhere, for the calling worker to run, and takes it out; false: it is another\'s. */
+bool thread_queues_claim(struct thread_worker *w, weft_task *t);
+void thread_queues_drop(struct thread_pool *p); /* finishes what nobody has claimed */
 void thread_ladder_left(struct thread_pool *p, uint32_t n, uint32_t urgent); /* under its lock: so many */
 
 /* thread_take.c */
 weft_task *thread_take(struct thread_worker *w);  /* started; or NULL: nothing in the own queue, or outside */
 weft_task *thread_steal(struct thread_worker *w); /* likewise, from other seats */
-bool thread_look(struct thread_pool *p);          /* is there anything outside? A hint */
-bool thread_look_hard(struct thread_pool *p);     /* anywhere? By one who has announced that he sleeps */
+struct weft_child *thread_steal_child(struct thread_worker *w); /* of a task of another thread */
+bool thread_look(struct thread_pool *p);                        /* is there anything outside? A hint */
+bool thread_look_hard(struct thread_pool *p); /* anywhere? By one who has announced that he sleeps */
 uint64_t thread_queued(struct thread_pool *p);
 
 /* thread_seats.c */

@@ -42,11 +42,7 @@ static bool pool_take(void *self, weft_task *t)
 	struct thread_pool *p = self;
 	struct thread_worker *w = thread_self_of(p);
 
-	if (!w || thread_worker_stack_is_low(w) || !weft__claim(weft__future(t), PHASE_QUEUED, PHASE_RUNNING))
-		return false;
-	thread_queues_remove(p, t);
-	weft__waitq_wake_light(&p->ex->room, 1);
-	return true;
+	return w && !thread_worker_stack_is_low(w) && thread_queues_claim(w, t);
 }
 
 static void pool_blocking(void *self, bool blocked)

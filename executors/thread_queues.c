@@ -74,12 +74,10 @@ static int accept(struct thread_pool *p, uint32_t *at_hand, struct weft_offer *o
 	return err;
 }
 
-static void moved(void *pool_and_queue, weft_task *t, uint32_t at)
+static void moved(void *queue, weft_task *t, uint32_t at)
 {
-	void **ctx = pool_and_queue;
-
 	/* Relaxed: the lock of the queue orders. */
-	atom_store(&weft__future(t)->place, thread_place(ctx[0], ctx[1], at), relaxed);
+	atom_store(&weft__future(t)->place, thread_place(queue, at), relaxed);
 }
 
 /* Under q's lock: tasks *i and following go into q, up to one with a priority. -ENOBUFS: no cell is left. */
@@ -92,10 +90,9 @@ static int push_run(struct thread_pool *p, struct thread_queue *q, struct weft_o
 		uint32_t at;
 
 		if (!weft__ring_next(&q->ring, &at) && q->ring.n <= q->ring.mask)
-			weft__ring_compact(&q->ring, moved, (void *[]){p, q});
-		err = weft__ring_next(&q->ring, &at)
-			      ? accept(p, &q->tokens, offer, *i, thread_place(p, q, at))
-			      : -ENOBUFS;
+			weft__ring_compact(&q->ring, moved, q);
+		err = weft__ring_next(&q->ring, &at) ? accept(p, &q->tokens, offer, *i, thread_place(q, at))
+						     : -ENOBUFS;
 		if (!err)
 			weft__ring_push(&q->ring, &offer->tasks[(*i)++]);
 	}
@@ -141,7 +138,7 @@ static bool put_quickly(struct thread_worker *w, struct thread_queue *q, weft_ta
 	    !atom_cas(&f->state, &s, PHASE_ENTERING, acquire, relaxed))
 		return false;
 	weft__fill(f, t, w->pool->ex, NULL, 0);
-	atom_store(&f->place, thread_place(w->pool, q, at), relaxed);
+	atom_store(&f->place, thread_place(q, at), relaxed);
 	atom_store(&f->state, PHASE_QUEUED, release);
 	weft__ring_push(&q->ring, t);
 	thread_queue_count(q);
@@ -313,6 +310,38 @@ void thread_queues_remove(struct thread_pool *p, weft_task *t)
 	}
 }
 
+/* In the own queue, where the caller is alone: so what lies there needs no search. */
+static bool claim_own(struct thread_worker *w, struct thread_queue *q, weft_task *t, uint32_t at)
+{
+	bool biased = weft__bias_enter(&q->bias);
+	bool mine =
+		weft__ring_has(&q->ring, at, t) && weft__claim(weft__future(t), PHASE_QUEUED, PHASE_RUNNING);
+
+	if (mine) {
+		weft__ring_remove(&q->ring, at);
+		thread_token_put(w->pool, &q->tokens);
+		thread_queue_count(q);
+	}
+	weft__bias_leave(&q->bias, biased);
+	return mine;
+}
+
+bool thread_queues_claim(struct thread_worker *w, weft_task *t)
+{
+	/* Relaxed: a guess where it is. */
+	uint64_t where = atom_load(&weft__future(t)->place, relaxed);
+	bool mine = w->own && where >> 32 == w->own->number && claim_own(w, w->own, t, (uint32_t)where);
+
+	if (!mine) {
+		mine = weft__claim(weft__future(t), PHASE_QUEUED, PHASE_RUNNING);
+		if (mine)
+			thread_queues_remove(w->pool, t);
+	}
+	if (mine)
+		weft__waitq_wake_light(&w->pool->ex->room, 1);
+	return mine;
+}
+
 /* ---- Dropping, beginning, ending ---- */
 
 /* Under q's lock: takes out what nobody has claimed. */
@@ -391,10 +420,13 @@ int thread_queues_open(struct thread_pool *p)
 		return -ENOMEM;
 	memset(p->shard, 0, p->shards * sizeof *p->shard);
 	memset(p->seat, 0, p->size * sizeof *p->seat);
-	for (unsigned i = 0; i < p->size; i++)
+	for (unsigned i = 0; i < p->size; i++) {
+		p->seat[i].queue.number = p->shards + i;
 		p->seat[i].queue.ring =
 			(struct weft__ring){.cell = p->seat[i].cells, .mask = THREAD_SEAT_RING - 1};
+	}
 	for (unsigned i = 0; i < p->shards; i++) {
+		p->shard[i].number = i;
 		p->shard[i].ring = (struct weft__ring){.cell = cells_map(cells), .mask = cells - 1};
 		if (!p->shard[i].ring.cell)
 			return -ENOMEM;

@@ -83,7 +83,7 @@ static weft_task *adopt(struct thread_worker *w, weft_task *t[], uint32_t n)
 			weft__ring_next(&q->ring, &at);
 			weft__ring_push(&q->ring, t[i]);
 			/* T1 release: who looks for t finds it there. */
-			atom_store(&weft__future(t[i])->place, thread_place(w->pool, q, at), release);
+			atom_store(&weft__future(t[i])->place, thread_place(q, at), release);
 		}
 		thread_queue_count(q);
 		/* Relaxed: as in admit. */
@@ -179,6 +179,34 @@ weft_task *thread_steal(struct thread_worker *w)
 	return t;
 }
 
+static struct weft__deque *deque_of_another(struct thread_worker *w, unsigned i)
+{
+	return &w->pool->worker[i] == w ? NULL : &w->pool->worker[i].deque;
+}
+
+/* Acquire: pairs with the release of place_for_thread. */
+static unsigned known_threads(struct thread_pool *p)
+{
+	return atom_load(&p->known, acquire);
+}
+
+struct weft_child *thread_steal_child(struct thread_worker *w)
+{
+	unsigned n = known_threads(w->pool);
+	struct weft_child *c = NULL;
+
+	for (unsigned i = 0; i < n && !c; i++) {
+		struct weft__deque *d = deque_of_another(w, i);
+
+		if (!d)
+			continue;
+		c = weft__deque_steal(d);
+		if (!c)
+			weft__deque_hungry(d);
+	}
+	return c;
+}
+
 static weft_task *from_ladder(struct thread_pool *p)
 {
 	struct thread_ladder *l = &p->ladder;
@@ -237,6 +265,10 @@ bool thread_look_hard(struct thread_pool *p)
 	/* T3 seq_cst: pairs with push_own; the heavy fence, if one is needed, is the caller's. */
 	for (unsigned i = 0; i < p->size; i++)
 		if (thread_seen(atom_load(&p->seat[i].queue.seen, seq_cst)))
+			return true;
+	/* D3 seq_cst: pairs with the owner's, and fed's fence. */
+	for (unsigned i = 0, n = known_threads(p); i < n; i++)
+		if (weft__deque_stealable(&p->worker[i].deque))
 			return true;
 	return false;
 }

@@ -12,15 +12,14 @@
  */
 #include "thread_parts.h"
 
-enum { TOKEN_STEP = 64 }; /* so many a queue gets or gives at a time, while there are plenty */
-
 static uint32_t tokens_from_all(struct thread_pool *p)
 {
 	/* T4 relaxed, all. */
 	uint64_t have = atom_load(&p->tokens, relaxed);
 
 	while (have) {
-		uint32_t n = have > TOKEN_STEP * (uint64_t)(p->shards + p->size) ? TOKEN_STEP : 1;
+		uint32_t n =
+			have > THREAD_TOKEN_STEP * (uint64_t)(p->shards + p->size) ? THREAD_TOKEN_STEP : 1;
 
 		if (atom_cas(&p->tokens, &have, have - n, relaxed, relaxed))
 			return n;
@@ -38,7 +37,7 @@ bool thread_token_get(struct thread_pool *p, uint32_t *at_hand)
 	return true;
 }
 
-void thread_token_put(struct thread_pool *p, uint32_t *at_hand)
+void thread_token_put_slowly(struct thread_pool *p, uint32_t *at_hand)
 {
 	/* T4 relaxed, all. */
 	uint32_t debt = atom_load(&p->debt, relaxed);
@@ -46,9 +45,9 @@ void thread_token_put(struct thread_pool *p, uint32_t *at_hand)
 	while (debt)
 		if (atom_cas(&p->debt, &debt, debt - 1, relaxed, relaxed))
 			return;
-	if (++*at_hand >= 2 * TOKEN_STEP) {
-		*at_hand -= TOKEN_STEP;
-		atom_add(&p->tokens, TOKEN_STEP, relaxed);
+	if (++*at_hand >= 2 * THREAD_TOKEN_STEP) {
+		*at_hand -= THREAD_TOKEN_STEP;
+		atom_add(&p->tokens, THREAD_TOKEN_STEP, relaxed);
 	}
 }
 

@@ -34,48 +34,90 @@ static void find_stack_end(struct thread_worker *w)
 	pthread_attr_destroy(&attr);
 }
 
-/* Looks outside all the time and at others' queues now and then, since each look at a queue that is in use
- * slows its owner down. NULL: for long enough in vain, or it must not look. */
-static weft_task *search(struct thread_worker *w)
+static void run(struct thread_worker *w, weft_task *t)
 {
-	struct thread_pool *p = w->pool;
+	thread_seats_found(w);
+	weft__count(&w->seat->started);
+	weft_impl_run(t);
+}
+
+/* One turn of a search. True: it has found something, and run it. */
+static bool look(struct thread_worker *w, unsigned turn)
+{
+	weft_task *t = thread_look(w->pool) ? thread_take(w) : NULL;
+	struct weft_child *c = NULL;
+
+	/* Seldom, since each look at a queue that is in use slows its owner down. */
+	if (!t && turn % LOOKS == 0) {
+		t = thread_steal(w);
+		c = t ? NULL : thread_steal_child(w);
+	}
+	if (c) {
+		thread_seats_found(w);
+		weft__count(&w->seat->stolen);
+		weft__spawn_run_stolen(c, &w->deque);
+	} else if (t) {
+		run(w, t);
+	}
+	return t || c;
+}
+
+/* False: it has looked for long enough in vain, or must not look. */
+static bool search(struct thread_worker *w)
+{
 	struct weft__spin spin = {0};
-	weft_task *t = NULL;
 
 	thread_seats_search(w);
 	if (thread_seats_others_active(w))
 		weft__spin_full(&w->spinner, &spin);
-	for (unsigned turn = 0; !t; turn++) {
-		if (thread_look(p))
-			t = thread_take(w);
-		if (!t && turn % LOOKS == 0)
-			t = thread_steal(w);
-		if (!t && (!w->searching || !weft__spin(&w->spinner, &spin)))
-			return NULL;
-	}
-	weft__spin_won(&w->spinner, &spin);
-	return t;
+	for (unsigned turn = 0; !look(w, turn); turn++)
+		if (!w->searching || !weft__spin(&w->spinner, &spin))
+			return false;
+	return weft__spin_won(&w->spinner, &spin);
 }
 
 static void serve(struct thread_worker *w)
 {
-	weft_task *t;
-
 	while (w->seat || thread_seats_take(w)) {
-		t = thread_take(w);
-		if (!t)
-			t = search(w);
+		weft_task *t = thread_take(w);
+
 		if (t) {
-			thread_seats_found(w);
-			weft__count(&w->seat->started);
-			weft_impl_run(t);
+			run(w, t);
+		} else if (!search(w)) {
 			/* N2 acquire: pairs with the end. */
-		} else if (atom_load(&w->pool->ending, acquire)) {
-			return;
-		} else {
+			if (atom_load(&w->pool->ending, acquire))
+				return;
 			thread_seats_sleep(w);
 		}
 	}
+}
+
+/* The owner of a deque has shared children, because somebody was hungry. */
+static bool fed(void *worker)
+{
+	struct thread_worker *w = worker;
+
+	atom_fence(seq_cst); /* T3: pairs with look_hard */
+	thread_seats_notify(w->pool);
+	/* Relaxed: a hint. */
+	return atom_load(&w->pool->idlers, relaxed) % IDLERS_SEARCHING != 0;
+}
+
+/* A thread without a deque works too; its children are called where they are synced. */
+static void open_deque(struct thread_worker *w)
+{
+	if (w->pool->size < 2 || weft__deque_open(&w->deque))
+		return;
+	w->deque.fed = fed;
+	w->deque.fed_ctx = w;
+	weft__deque_own = &w->deque;
+}
+
+static void close_deque(struct thread_worker *w)
+{
+	if (weft__deque_own)
+		weft__deque_close(&w->deque);
+	weft__deque_own = NULL;
 }
 
 static void introduce(struct thread_worker *w)
@@ -98,7 +140,9 @@ void *thread_worker_main(void *worker)
 	introduce(w);
 	weft__tally_open(&w->tally, w->pool->ex);
 	weft__tally = &w->tally;
+	open_deque(w);
 	serve(w);
+	close_deque(w);
 	weft__tally = NULL;
 	weft__tally_close(&w->tally);
 	thread_seats_leave(w);
