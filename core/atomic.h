@@ -56,6 +56,13 @@ typedef _Atomic(void *) atom_ptr;
 #define atom_pause() ((void)0)
 #endif
 
+/* Brings the line of p here, to be written to: an exchange on it will not have to wait. */
+#if defined(__x86_64__)
+#define atom_fetch_line(p) __asm__("prefetchw %0" ::"m"(*(const char *)(p)))
+#else
+#define atom_fetch_line(p) __builtin_prefetch(p, 1)
+#endif
+
 /* barrier.c */
 extern atom_u32 weft__barrier_ready; /* 0: both fences are plain ones */
 void weft__barrier_init(void);       /* from then on the light one is free, where the kernel can */

@@ -1,8 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * ring.c -- closing the holes in an array of tasks.
+ * ring.c -- what goes through an array of tasks from end to end.
  */
 #include "ring.h"
+
+bool weft__ring_find(const struct weft__ring *r, const weft_task *t, uint32_t *ret)
+{
+	for (uint32_t at = r->head; at != r->tail; at++)
+		if (*weft__ring_cell(r, at) == t) {
+			*ret = at;
+			return true;
+		}
+	return false;
+}
 
 void weft__ring_compact(struct weft__ring *r, void (*moved)(void *ctx, weft_task *t, uint32_t at), void *ctx)
 {

@@ -80,6 +80,8 @@ static inline void weft__ring_remove(struct weft__ring *r, uint32_t at)
 	weft__ring_trim(r);
 }
 
+/* Is t there, and where? */
+bool weft__ring_find(const struct weft__ring *r, const weft_task *t, uint32_t *ret);
 /* Closes the holes. Tells moved, if it is not NULL, the new position of each task. */
 void weft__ring_compact(struct weft__ring *r, void (*moved)(void *ctx, weft_task *t, uint32_t at), void *ctx);
 

@@ -178,8 +178,8 @@ struct weft__tally {
 struct weft_executor {
 	struct weft_executor_ops ops;
 	void *self;
-	/* Puts a task that has been checked into a queue of the calling thread's own, which has a tally of
-	 * this executor; false: the long way will say why not. May be NULL. */
+	/* Accepts a task that has been checked, and counts it, where nothing is in the way; false: the long
+	 * way will say why not. May be NULL. */
 	bool (*submit_quickly)(void *self, weft_task *t);
 	uint32_t generation;
 	atom_u32 how; /* 0 runs, else 1 + enum weft_stop */
@@ -349,9 +349,10 @@ void weft__group_leave(weft_future *f);
 void weft__group_done(weft_group *g, int status);
 
 /* tally.c */
-extern _Thread_local struct weft__tally *weft__tally WEFT__TLS; /* the thread's own, or NULL */
-int weft__load_enter(weft_executor *ex, size_t n);              /* 0 or -ESHUTDOWN */
-void weft__load_hold(weft_executor *ex);                        /* one more, whether it stops or not */
+extern _Thread_local struct weft__tally *weft__tally WEFT__TLS;  /* the thread's own, or NULL */
+int weft__load_enter(weft_executor *ex, size_t n);               /* 0 or -ESHUTDOWN */
+int weft__load_enter_on_credit(struct weft__tally *y, size_t n); /* the same for the owner of y */
+void weft__load_hold(weft_executor *ex);                         /* one more, whether it stops or not */
 void weft__load_leave_slowly(weft_executor *ex, size_t n);
 void weft__tally_open(struct weft__tally *y, weft_executor *ex);
 void weft__tally_settle(struct weft__tally *y); /* gives back its credit; before its owner sleeps */

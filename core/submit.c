@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { CHECKED = 256 }; /* tasks that weft_submit_many checks before it submits them */
+
 /* Bytes that x takes in a slot. */
 static size_t rounded(size_t x)
 {
@@ -160,24 +162,32 @@ int weft_submit(weft_executor *ex, weft_task *t)
 	size_t accepted;
 	int err = weft__check(ex, t);
 
-	if (err || (weft__tally_is_of(ex) && ex->submit_quickly(ex->self, t)))
+	if (err || (ex->submit_quickly && ex->submit_quickly(ex->self, t)))
 		return err;
 	return weft__enter_and_submit(ex, t, 1, &(struct weft_offer){0}, &accepted);
 }
 
 int weft_submit_many(weft_executor *ex, weft_task t[], size_t n, size_t *ret_accepted)
 {
-	struct weft_offer as = {0};
-	size_t accepted = 0, good = 0;
-	int bad = t || !n ? 0 : -EINVAL, err = 0;
+	size_t done = 0;
+	int err = t || !n ? 0 : -EINVAL;
 
-	while (!bad && good < n && !(bad = weft__check(ex, &t[good])))
-		good++;
-	if (good)
-		err = weft__enter_and_submit(ex, t, good, &as, &accepted);
+	while (!err && done < n) {
+		struct weft_offer as = {0};
+		/* So many at a time that they are still at hand when they have been checked. */
+		size_t most = n - done < CHECKED ? n - done : CHECKED, good = 0, accepted = 0;
+		int bad = 0;
+
+		while (!bad && good < most && !(bad = weft__check(ex, &t[done + good])))
+			good++;
+		if (good)
+			err = weft__enter_and_submit(ex, t + done, good, &as, &accepted);
+		err = err ? err : bad;
+		done += accepted;
+	}
 	if (ret_accepted)
-		*ret_accepted = accepted;
-	return err ? err : bad;
+		*ret_accepted = done;
+	return err;
 }
 
 /* Inside a pool whose queue is full: runs t here rather than wait for oneself. */

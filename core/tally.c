@@ -41,7 +41,7 @@ static int enter(weft_executor *ex, size_t n)
 	return -ESHUTDOWN;
 }
 
-static int enter_on_credit(struct weft__tally *y, size_t n)
+int weft__load_enter_on_credit(struct weft__tally *y, size_t n)
 {
 	int err = 0;
 
@@ -63,7 +63,7 @@ int weft__load_enter(weft_executor *ex, size_t n)
 
 	if (n > UINT32_MAX / 8)
 		return -EAGAIN;
-	return y && y->ex == ex ? enter_on_credit(y, n) : enter(ex, n);
+	return y && y->ex == ex ? weft__load_enter_on_credit(y, n) : enter(ex, n);
 }
 
 void weft__load_hold(weft_executor *ex)

@@ -33,11 +33,13 @@ enum {
 /* A queue of tasks of priority 0. A shard takes what comes from outside, its lock is used as an ordinary
  * one; a seat's is owned by the thread on the seat. */
 struct thread_queue {
+	/* What others look at all the time; the holder of the lock writes here only as he comes and goes. */
 	_Alignas(128) struct weft__bias bias;
-	atom_u64 seen;   /* ring.head << 32 | ring.n, for those who only look */
-	uint32_t tokens; /* free places in the pool's queue that are at hand here */
-	uint64_t number; /* its own; the shards come first */
-	struct weft__ring ring;
+	atom_u64 seen;    /* ring.head << 32 | ring.n, for those who only look */
+	uint64_t number;  /* its own; the shards come first */
+	atom_u32 pushing; /* the owner has put in tasks since it last had none: see thread_seats.c */
+	_Alignas(128) struct weft__ring ring;
+	uint32_t tokens;          /* free places in the pool's queue that are at hand here */
 	struct weft__tally tally; /* what was submitted through a shard */
 };
 
@@ -163,6 +165,7 @@ void thread_tokens_gather(struct thread_pool *p); /* what all have at hand becom
 /* thread_queues.c */
 int thread_queues_open(struct thread_pool *p); /* 0 or -ENOMEM */
 void thread_queues_close(struct thread_pool *p);
+void thread_queues_settle(struct thread_pool *p); /* at a stop */
 int thread_queues_submit(struct thread_pool *p, struct weft_offer *offer);
 bool thread_queues_quickly(struct thread_pool *p, weft_task *t); /* weft_executor.submit_quickly */
 void thread_queues_remove(struct thread_pool *p, weft_task *t);  /* one that the caller has claimed */
@@ -176,7 +179,8 @@ weft_task *thread_take(struct thread_worker *w);  /* started; or NULL: nothing i
 weft_task *thread_steal(struct thread_worker *w); /* likewise, from other seats */
 struct weft_child *thread_steal_child(struct thread_worker *w); /* of a task of another thread */
 bool thread_look(struct thread_pool *p);                        /* is there anything outside? A hint */
-bool thread_look_hard(struct thread_pool *p); /* anywhere? By one who has announced that he sleeps */
+bool thread_look_hard(struct thread_pool *p);  /* anywhere? By one who has announced that he sleeps */
+bool thread_is_pushing(struct thread_pool *p); /* does any owner of a seat put in tasks of its own? */
 uint64_t thread_queued(struct thread_pool *p);
 
 /* thread_seats.c */

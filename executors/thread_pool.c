@@ -59,6 +59,7 @@ static void pool_stop(void *self, enum weft_stop how)
 {
 	struct thread_pool *p = self;
 
+	thread_queues_settle(p);
 	if (how == WEFT_STOP_DRAIN)
 		return;
 	/* Relaxed: each queue's lock, which the sweep takes, orders. */

@@ -11,9 +11,9 @@
  * which submit tasks do not keep others waiting for ever. A pool of one thread keeps all in one shard, and
  * its order is the order of submission.
  *
- * A task's word place says where it is: queue and cell. Who has claimed a task that is queued, to cancel it
- * or to run it in place, looks there until he has it: a task on its way between two queues is not where its
- * place says, but soon will be. A worker that has taken out a task that somebody else has claimed tells him
+ * A task's word place says where it was put: queue and cell. Workers move it on without touching it. Who has
+ * claimed a task that is queued, to cancel it or to run it in place, looks there, then through the seats,
+ * until he has it: a task on its way between two queues is nowhere, but soon will be. A worker that has taken out a task that somebody else has claimed tells him
  * so, by NOWHERE, and touches it no more; so a cancelled task is its owner's again when the cancel returns.
  *
  *   tag  word       from -> to                order                       carries
@@ -21,6 +21,9 @@
  *   T2   seen         submit <-> look_hard      store, unlock seq_cst <->   with a shard or the ladder: nothing,
  *                                             load lock.word, n           either the submitter sees the sleeper
  *                                                                         or the sleeper sees n
+ *   T5   pushing    first push <-> is_pushing store, fence seq_cst <->   nothing: a sleeper that does not see it
+ *                                             RMW seq_cst, load           needs no heavy fence, for the pusher
+ *                                                                         sees the sleeper
  *   T3   queue.seen   submit <-> look_hard      store, light fence <->      the same with a seat, whose owner
  *                                             heavy fence, load           has no lock to release
  */
@@ -80,15 +83,43 @@ static void moved(void *queue, weft_task *t, uint32_t at)
 	atom_store(&weft__future(t)->place, thread_place(queue, at), relaxed);
 }
 
+/* Under q's lock: accepts t into q, if nothing is in the way. As accept and weft__accept would, but with
+ * nothing to look up. */
+static bool put_quickly(struct thread_pool *p, struct thread_queue *q, weft_task *t)
+{
+	weft_future *f = weft__future(t);
+	uint32_t at, s = atom_load(&f->state, relaxed);
+
+	if (t->priority || !q->tokens || !weft__ring_next(&q->ring, &at) || atom_load(&p->dropping, relaxed))
+		return false;
+	/* C1 acquire, then release: as in weft__accept. */
+	if ((s != PHASE_IDLE && s != PHASE_DONE) ||
+	    !atom_cas(&f->state, &s, PHASE_ENTERING, acquire, relaxed))
+		return false;
+	weft__fill(f, t, p->ex, NULL, 0);
+	atom_store(&f->place, thread_place(q, at), relaxed);
+	atom_store(&f->state, PHASE_QUEUED, release);
+	weft__ring_push(&q->ring, t);
+	q->tokens--;
+	return true;
+}
+
 /* Under q's lock: tasks *i and following go into q, up to one with a priority. -ENOBUFS: no cell is left. */
 static int push_run(struct thread_pool *p, struct thread_queue *q, struct weft_offer *offer, size_t *i)
 {
 	size_t end = offer->n - *i > HOLD ? *i + HOLD : offer->n;
+	struct weft__tally *tally = offer->opaque_[OFFER_TALLY];
+	bool simple = !offer->opaque_[OFFER_GROUP] && !offer->opaque_[OFFER_HOW];
 	int err = 0;
 
 	while (!err && *i < end && !offer->tasks[*i].priority) {
 		uint32_t at;
 
+		if (simple && put_quickly(p, q, &offer->tasks[*i])) {
+			weft__count(&tally->submitted);
+			++*i;
+			continue;
+		}
 		if (!weft__ring_next(&q->ring, &at) && q->ring.n <= q->ring.mask)
 			weft__ring_compact(&q->ring, moved, q);
 		err = weft__ring_next(&q->ring, &at) ? accept(p, &q->tokens, offer, *i, thread_place(q, at))
@@ -101,8 +132,13 @@ static int push_run(struct thread_pool *p, struct thread_queue *q, struct weft_o
 }
 
 /* There is something in the caller's own queue. */
-static void announce_own(struct thread_pool *p)
+static void announce_own(struct thread_pool *p, struct thread_queue *q)
 {
+	/* T5 relaxed, seq_cst: before the look at idlers; pairs with is_pushing. */
+	if (!atom_load(&q->pushing, relaxed)) {
+		atom_store(&q->pushing, 1, relaxed);
+		atom_fence(seq_cst);
+	}
 	/* T3 light: pairs with look_hard. */
 	atom_fence_light();
 	/* Relaxed: if all are awake this is all there is to it. If not, notify looks again, with care. */
@@ -121,74 +157,96 @@ static int push_own(struct thread_pool *p, struct thread_worker *w, struct weft_
 	offer->opaque_[OFFER_TALLY] = &w->tally;
 	err = push_run(p, q, offer, i);
 	weft__bias_leave(&q->bias, biased);
-	announce_own(p);
+	announce_own(p, q);
 	return err;
 }
 
-/* One task of a task's, as push_own would in the end. */
-static bool put_quickly(struct thread_worker *w, struct thread_queue *q, weft_task *t)
-{
-	weft_future *f = weft__future(t);
-	uint32_t at, s = atom_load(&f->state, relaxed);
-
-	if (!q->tokens || !weft__ring_next(&q->ring, &at) || atom_load(&w->pool->dropping, relaxed))
-		return false;
-	/* C1 acquire, then release: as in weft__accept. */
-	if ((s != PHASE_IDLE && s != PHASE_DONE) ||
-	    !atom_cas(&f->state, &s, PHASE_ENTERING, acquire, relaxed))
-		return false;
-	weft__fill(f, t, w->pool->ex, NULL, 0);
-	atom_store(&f->place, thread_place(q, at), relaxed);
-	atom_store(&f->state, PHASE_QUEUED, release);
-	weft__ring_push(&q->ring, t);
-	thread_queue_count(q);
-	q->tokens--;
-	return true;
-}
-
-bool thread_queues_quickly(struct thread_pool *p, weft_task *t)
-{
-	struct thread_worker *w = thread_self;
-	struct thread_queue *q = w->own;
-	bool biased, put;
-
-	/* Relaxed: as in weft__load_enter. */
-	if (!q || t->priority || !w->tally.credit || atom_load(&p->ex->load, relaxed) & 1)
-		return false;
-	biased = weft__bias_enter(&q->bias);
-	put = put_quickly(w, q, t);
-	weft__bias_leave(&q->bias, biased);
-	if (!put)
-		return false;
-	w->tally.credit--;
-	weft__count(&w->tally.submitted);
-	announce_own(p);
-	return true;
-}
-
-static struct thread_queue *my_shard(struct thread_pool *p)
+/* The calling thread's, locked. Who meets somebody there takes the next one, and stays with it. */
+static struct thread_queue *lock_my_shard(struct thread_pool *p)
 {
 	static atom_u32 threads;
-	static _Thread_local uint32_t mine;
+	static _Thread_local uint32_t mine WEFT__TLS;
+	struct thread_queue *q;
 
 	/* Relaxed: a number that differs from thread to thread. */
 	if (!mine)
 		mine = 1 + atom_add(&threads, 1, relaxed) % (1u << 16);
-	return &p->shard[mine % p->shards];
+	q = &p->shard[mine % p->shards];
+	if (weft__trylock(&q->bias.lock))
+		return q;
+	q = &p->shard[++mine % p->shards];
+	weft__lock(&q->bias.lock);
+	return q;
 }
 
 static int push_shard(struct thread_pool *p, struct weft_offer *offer, size_t *i)
 {
-	struct thread_queue *q = my_shard(p);
+	struct thread_queue *q = lock_my_shard(p);
 	int err;
 
-	weft__lock(&q->bias.lock);
 	offer->opaque_[OFFER_TALLY] = &q->tally;
 	err = push_run(p, q, offer, i);
 	/* T2 seq_cst: pairs with look_hard. */
 	weft__unlock_seq_cst(&q->bias.lock);
 	thread_seats_notify(p);
 	return err;
+}
+
+static bool own_quickly(struct thread_pool *p, struct thread_worker *w, weft_task *t)
+{
+	struct thread_queue *q = w->own;
+	bool biased, put;
+
+	if (weft__load_enter_on_credit(&w->tally, 1))
+		return false;
+	biased = weft__bias_enter(&q->bias);
+	put = put_quickly(p, q, t);
+	thread_queue_count(q);
+	weft__bias_leave(&q->bias, biased);
+	if (!put) {
+		w->tally.credit++;
+		return false;
+	}
+	weft__count(&w->tally.submitted);
+	announce_own(p, q);
+	return true;
+}
+
+static bool shard_quickly(struct thread_pool *p, weft_task *t)
+{
+	struct thread_queue *q = lock_my_shard(p);
+	bool put;
+
+	put = !weft__load_enter_on_credit(&q->tally, 1);
+	if (put && !put_quickly(p, q, t)) {
+		q->tally.credit++;
+		put = false;
+	}
+	if (put) {
+		weft__count(&q->tally.submitted);
+		thread_queue_count(q);
+	}
+	/* T2 seq_cst: pairs with look_hard. */
+	weft__unlock_seq_cst(&q->bias.lock);
+	thread_seats_notify(p);
+	return put;
+}
+
+bool thread_queues_quickly(struct thread_pool *p, weft_task *t)
+{
+	struct thread_worker *w = thread_self_of(p);
+
+	return w && w->own ? own_quickly(p, w, t) : shard_quickly(p, t);
+}
+
+/* The shards' credit counts as tasks that are not there: a stop would wait for them. */
+void thread_queues_settle(struct thread_pool *p)
+{
+	for (unsigned i = 0; i < p->shards; i++) {
+		weft__lock(&p->shard[i].bias.lock);
+		weft__tally_settle(&p->shard[i].tally);
+		weft__unlock(&p->shard[i].bias.lock);
+	}
 }
 
 static int push_ladder(struct thread_pool *p, struct weft_offer *offer, size_t *i)
@@ -267,8 +325,8 @@ static void remove_from_ladder(struct thread_pool *p, weft_task *t)
 	weft__unlock(&p->ladder.lock);
 }
 
-/* Takes t out of q, if that is where it is. */
-static bool remove_from(struct thread_pool *p, struct thread_queue *q, weft_task *t, uint64_t where)
+/* Takes t out of q, if it is there: at a position, or, if that is not the right one, wherever. */
+static bool remove_from(struct thread_pool *p, struct thread_queue *q, weft_task *t, uint32_t at)
 {
 	struct thread_worker *w = thread_self_of(p);
 	bool own = w && w->seat && q == &w->seat->queue, biased = false, found;
@@ -279,11 +337,10 @@ static bool remove_from(struct thread_pool *p, struct thread_queue *q, weft_task
 		weft__lock(&q->bias.lock);
 	else
 		weft__bias_lock(&q->bias);
-	/* Relaxed: the lock orders. */
-	found = atom_load(&weft__future(t)->place, relaxed) == where &&
-		weft__ring_has(&q->ring, (uint32_t)where, t);
+	found = weft__ring_has(&q->ring, at, t) ||
+		(!thread_queue_is_shard(p, q) && weft__ring_find(&q->ring, t, &at));
 	if (found) {
-		weft__ring_remove(&q->ring, (uint32_t)where);
+		weft__ring_remove(&q->ring, at);
 		thread_token_put(p, &q->tokens);
 		thread_queue_count(q);
 	}
@@ -294,17 +351,26 @@ static bool remove_from(struct thread_pool *p, struct thread_queue *q, weft_task
 	return found;
 }
 
+static bool remove_from_a_seat(struct thread_pool *p, weft_task *t)
+{
+	for (unsigned i = 0; i < p->size; i++)
+		if (remove_from(p, &p->seat[i].queue, t, 0))
+			return true;
+	return false;
+}
+
 void thread_queues_remove(struct thread_pool *p, weft_task *t)
 {
 	for (;;) {
-		/* T1 acquire: pairs with begin and adopt. */
+		/* T1 acquire: pairs with begin. */
 		uint64_t where = atom_load(&weft__future(t)->place, acquire);
 
 		if (where == THREAD_PLACE_LADDER) {
 			remove_from_ladder(p, t);
 			return;
 		}
-		if (where == THREAD_PLACE_NOWHERE || remove_from(p, queue_at(p, where), t, where))
+		if (where == THREAD_PLACE_NOWHERE || remove_from(p, queue_at(p, where), t, (uint32_t)where) ||
+		    remove_from_a_seat(p, t))
 			return;
 		sched_yield();
 	}
@@ -411,8 +477,8 @@ int thread_queues_open(struct thread_pool *p)
 {
 	uint32_t cells = power_of_two(p->limit);
 
-	p->shards = p->size < THREAD_SHARDS_MAX ? p->size : THREAD_SHARDS_MAX;
-	if (p->limit > ONE_SHARD)
+	p->shards = 2 * p->size < THREAD_SHARDS_MAX ? 2 * p->size : THREAD_SHARDS_MAX;
+	if (p->size == 1 || p->limit > ONE_SHARD)
 		p->shards = 1;
 	p->shard = aligned_alloc(_Alignof(struct thread_queue), p->shards * sizeof *p->shard);
 	p->seat = aligned_alloc(_Alignof(struct thread_seat), p->size * sizeof *p->seat);

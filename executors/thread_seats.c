@@ -59,12 +59,6 @@ static struct thread_seat *seat_take(struct thread_pool *p)
 	return list_entry(n, struct thread_seat, node);
 }
 
-/* Is there a thread that may submit to its own queue at this moment? Not counting the caller. */
-static bool others_active(const struct thread_pool *p)
-{
-	return p->size - p->free_seats - p->asleep > 0;
-}
-
 static void sit_down(struct thread_worker *w, struct thread_seat *s)
 {
 	w->seat = s;
@@ -184,6 +178,9 @@ void thread_seats_search(struct thread_worker *w)
 	/* Relaxed: more than half of them need not search, and if one more does it is no harm. */
 	uint32_t searching = atom_load(&p->idlers, relaxed) / IDLERS_SEARCHING;
 
+	/* T5 relaxed: its queue is empty, and it puts nothing in while it searches. */
+	if (atom_load(&w->seat->queue.pushing, relaxed))
+		atom_store(&w->seat->queue.pushing, 0, relaxed);
 	if (w->searching || searching >= (p->size + 1) / 2)
 		return;
 	w->searching = true;
@@ -245,7 +242,6 @@ void thread_seats_sleep(struct thread_worker *w)
 {
 	struct thread_pool *p = w->pool;
 	weft_time since;
-	bool heavy;
 
 	weft__tally_settle(&w->tally);
 	weft__lock(&p->lock);
@@ -254,9 +250,8 @@ void thread_seats_sleep(struct thread_worker *w)
 		return;
 	}
 	lie_down(w);
-	heavy = others_active(p);
 	weft__unlock(&p->lock);
-	if (heavy) /* T3: pairs with push_own, and with the sharing of children */
+	if (thread_is_pushing(p)) /* T3: pairs with announce_own */
 		atom_fence_heavy();
 	if (thread_look_hard(p) && get_up(w))
 		return;
@@ -304,7 +299,6 @@ static void block(struct thread_worker *w)
 {
 	struct thread_pool *p = w->pool;
 	struct thread_seat *seat;
-	bool heavy;
 
 	weft__deque_share_all(&w->deque);
 	weft__lock(&p->lock);
@@ -316,9 +310,8 @@ static void block(struct thread_worker *w)
 		/* N1 seq_cst: before the look; pairs with notify. */
 		atom_add(&p->idlers, IDLERS_WAKEABLE, seq_cst);
 	}
-	heavy = others_active(p);
 	weft__unlock(&p->lock);
-	if (seat && heavy) /* as in sleep */
+	if (seat && thread_is_pushing(p)) /* as in sleep */
 		atom_fence_heavy();
 	if (seat && thread_look_hard(p))
 		thread_seats_notify(p);

@@ -8,7 +8,7 @@
 
 enum {
 	FAIR = 61, /* so many looks at the own queue first, then one from outside */
-	AHEAD = 4  /* tasks that are fetched into the cache before it is their turn */
+	AHEAD = 6  /* tasks that are fetched into the cache before it is their turn */
 };
 
 /* Under the queue's lock. */
@@ -46,7 +46,7 @@ static void fetch(weft_task *t)
 	if (!t)
 		return;
 	__builtin_prefetch(t);
-	__builtin_prefetch(weft__future(t), 1);
+	atom_fetch_line(weft__future(t));
 }
 
 static weft_task *from_own(struct thread_worker *w)
@@ -74,17 +74,11 @@ static weft_task *adopt(struct thread_worker *w, weft_task *t[], uint32_t n)
 	bool biased, dropping;
 
 	if (n > 1) {
-		for (uint32_t i = 0; i < n; i++)
+		for (uint32_t i = 0; i < n && i <= AHEAD; i++)
 			fetch(t[i]);
 		biased = weft__bias_enter(&q->bias);
-		for (uint32_t i = 1; i < n; i++) {
-			uint32_t at;
-
-			weft__ring_next(&q->ring, &at);
+		for (uint32_t i = 1; i < n; i++)
 			weft__ring_push(&q->ring, t[i]);
-			/* T1 release: who looks for t finds it there. */
-			atom_store(&weft__future(t[i])->place, thread_place(q, at), release);
-		}
 		thread_queue_count(q);
 		/* Relaxed: as in admit. */
 		dropping = atom_load(&w->pool->dropping, relaxed);
@@ -269,6 +263,15 @@ bool thread_look_hard(struct thread_pool *p)
 	/* D3 seq_cst: pairs with the owner's, and fed's fence. */
 	for (unsigned i = 0, n = known_threads(p); i < n; i++)
 		if (weft__deque_stealable(&p->worker[i].deque))
+			return true;
+	return false;
+}
+
+bool thread_is_pushing(struct thread_pool *p)
+{
+	/* T5 seq_cst: after the caller has announced that it sleeps; pairs with announce_own. */
+	for (unsigned i = 0; i < p->size; i++)
+		if (atom_load(&p->seat[i].queue.pushing, seq_cst))
 			return true;
 	return false;
 }
