@@ -112,16 +112,44 @@ int weft__body(weft_call *call, weft_task *t)
 	call->base = call->outer ? call->outer->base : call;
 	call->scratch = NULL;
 	call->covered = call->guest = false;
+	call->blocking = 0;
 	weft__current = call;
 	status = batch ? run_batch(call, t, batch) : t->fn(call, t->arg, t->result);
 	if (status == -ECANCELED && !weft__asked(call) && weft__cancelled(call))
 		status = -ETIMEDOUT; /* its deadline is what made it give up */
+	while (call->blocking)
+		weft_blocking_end();
 	weft__current = call->outer;
 	if (call->outer && call->outer->covered)
 		weft__graph_uncover(call->outer);
 	if (call->scratch)
 		free_scratch(call);
 	return status;
+}
+
+/* Tells the owner of the thread, whatever lies on its stack, that it blocks, or no longer. */
+static void tell_blocking(const weft_call *call, bool blocked)
+{
+	weft_executor *ex = weft__future(call->base->task)->ex;
+
+	if (ex && ex->ops.blocking)
+		ex->ops.blocking(ex->self, blocked);
+}
+
+void weft_blocking_begin(void)
+{
+	if (!weft__current)
+		return;
+	weft__current->blocking++;
+	tell_blocking(weft__current, true);
+}
+
+void weft_blocking_end(void)
+{
+	if (!weft__current || !weft__current->blocking)
+		return;
+	weft__current->blocking--;
+	tell_blocking(weft__current, false);
 }
 
 bool weft__inside(weft_executor *ex)
@@ -143,19 +171,16 @@ bool weft__take(weft_future *f)
 static int park_blocking(const weft_call *call, struct weft__parker *p, weft_time deadline,
 			 bool interruptible)
 {
-	weft_executor *ex = weft__future(call->base->task)->ex;
 	weft_time slice = WEFT_FOREVER;
 	int err;
 
-	if (ex && ex->ops.blocking)
-		ex->ops.blocking(ex->self, true);
+	tell_blocking(call, true);
 	do {
 		if (call->remote_cancel && interruptible)
 			slice = weft_after(REMOTE_CANCEL_SLICE);
 		err = weft__park(p, slice < deadline ? slice : deadline);
 	} while (err && slice < deadline && !weft_call_cancelled(call));
-	if (ex && ex->ops.blocking)
-		ex->ops.blocking(ex->self, false);
+	tell_blocking(call, false);
 	return err;
 }
 

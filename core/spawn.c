@@ -133,7 +133,6 @@ static void run_as_guest(struct child *k)
 		.outer = outer,
 		.base = outer ? outer->base : k->call->base,
 		.reply_size = k->call->reply_size,
-		.remote_cancel = k->call->remote_cancel,
 		.guest = true,
 	};
 

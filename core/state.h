@@ -161,6 +161,7 @@ struct weft_call {
 	size_t reply_size;
 	struct weft__scratch *scratch;
 	const atom_u32 *remote_cancel; /* in a worker process: the word its parent raises */
+	unsigned blocking;             /* sections that weft_blocking_begin has opened */
 	bool has_text;
 	bool guest;   /* a stolen child runs under it: spawn.c */
 	bool covered; /* its wait for the one on top of it is in the graph: graph.c */

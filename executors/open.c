@@ -22,12 +22,20 @@ static int open_inline(weft_executor **ret, const struct weft__spec *spec)
 
 static int open_threads(weft_executor **ret, const struct weft__spec *spec)
 {
-	static const char *const keys[] = {"queue", "name", NULL};
+	static const char *const keys[] = {"queue", "name", "pin", "spin", NULL};
 	struct weft_thread_pool_opts o = {.size = sizeof o, .threads = spec->count};
+	uint32_t pin = 0, spin = 50;
 	int err = weft__spec_only(spec, keys);
 
 	if (!err)
 		err = weft__spec_u32(spec, "queue", 1, 1u << 30, &o.queue);
+	if (!err)
+		err = weft__spec_u32(spec, "pin", 0, 1, &pin);
+	if (!err)
+		err = weft__spec_u32(spec, "spin", 0, 1000000, &spin);
+	if (pin)
+		o.flags |= WEFT_THREADS_PIN;
+	o.spin = spin ? spin : WEFT_SPIN_NEVER;
 	o.name = weft__spec_find(spec, "name");
 	return err ? err : weft_thread_pool_new(ret, &o);
 }

@@ -3,7 +3,8 @@
  * thread_parts.h -- the parts of the executor "threads".
  *
  *   thread_pool.c    the operations, options, start and end
- *   thread_queues.c  where tasks wait: how they get in, and out again if they are not to run
+ *   thread_queues.c  where tasks wait, and how they get there
+ *   thread_remove.c  how they get out again if they are not to run, or not by a worker
  *   thread_take.c    how workers get at them
  *   thread_tokens.c  how many may wait
  *   thread_seats.c   which threads work, search, sleep, stand in for others
@@ -22,6 +23,7 @@
 #include <weft/thread_pool.h>
 
 #include <pthread.h>
+#include <sched.h>
 
 enum {
 	THREAD_SEAT_RING = 256, /* tasks in a seat's own queue */
@@ -76,11 +78,13 @@ struct thread_worker {
 	struct weft__tally tally;
 	struct weft__spinner spinner;
 	struct weft__parker parker;
-	struct list_node node; /* in pool.sleeping or pool.reserve, under pool.lock */
-	const char *stack_end; /* lowest usable address; NULL: unknown */
-	bool searching;        /* it counts in pool.idlers */
-	unsigned victim;       /* the seat it has its eye on, */
-	uint64_t victim_seen;  /* and what it saw there: thread_take.c */
+	struct list_node node;            /* in pool.sleeping or pool.reserve, under pool.lock */
+	const char *stack_end;            /* lowest usable address; NULL: unknown */
+	bool searching;                   /* it counts in pool.idlers */
+	unsigned victim;                  /* the seat it has its eye on, */
+	uint64_t victim_seen;             /* and what it saw there: thread_take.c */
+	const struct thread_seat *pinned; /* the seat whose processor it is on */
+	unsigned blocked;                 /* how many times over: sections, and a wait in them */
 	unsigned turn;
 	pthread_t thread;
 	enum thread_life life; /* under pool.lock */
@@ -109,6 +113,7 @@ struct thread_pool {
 	struct list_node *free;               /* seats */
 	unsigned threads, blocked, in_reserve, free_seats, asleep;
 	struct weft_thread_pool_opts opts;
+	cpu_set_t allowed; /* processors, when the pool was made */
 	char name[12];
 	struct thread_worker worker[];
 };

@@ -11,6 +11,7 @@
  *   - A wait that would run a task in place with little stack left sleeps instead, and the spare goes on
  *     with a fresh stack: nesting depth is not bounded by one stack.
  */
+#include "forked.h"
 #include "spec.h"
 #include "thread_parts.h"
 
@@ -21,6 +22,7 @@
 
 #define QUEUE_DEFAULT 65536
 #define QUEUE_MAX     (1u << 30)
+#define SPIN_MOST     1000000 /* us */
 
 static int pool_submit(void *self, struct weft_offer *offer)
 {
@@ -101,8 +103,34 @@ static const struct weft_executor_ops pool_ops = {
 	.stats = pool_stats,
 };
 
+int weft_thread_pool_workers(const weft_executor *ex, struct weft_worker_stats ret[], unsigned n)
+{
+	const struct thread_pool *p;
+
+	if (!ex || ex->ops.submit != pool_submit || (!ret && n))
+		return -EINVAL;
+	if (weft__forked(ex->generation))
+		return -ECHILD;
+	p = ex->self;
+	for (unsigned i = 0; i < n && i < p->size; i++) {
+		struct thread_seat *s = &p->seat[i];
+
+		/* Relaxed: figures for people. */
+		ret[i] = (struct weft_worker_stats){
+			.tasks = atom_load(&s->started, relaxed),
+			.stolen = atom_load(&s->stolen, relaxed),
+			.sleeps = atom_load(&s->slept, relaxed),
+		};
+	}
+	return (int)p->size;
+}
+
 static int check_opts(struct weft_thread_pool_opts *o)
 {
+	if (o->flags & ~(uint32_t)WEFT_THREADS_PIN)
+		return -EINVAL;
+	if (o->spin > SPIN_MOST && o->spin != WEFT_SPIN_NEVER)
+		return -ERANGE;
 	if (!o->threads)
 		o->threads = weft_cpu_count();
 	if (!o->queue)
@@ -123,6 +151,7 @@ static struct thread_pool *pool_alloc(const struct weft_thread_pool_opts *o)
 	p->size = o->threads;
 	p->limit = o->queue;
 	p->opts = *o;
+	sched_getaffinity(0, sizeof p->allowed, &p->allowed);
 	snprintf(p->name, sizeof p->name, "%s", o->name ? o->name : "weft");
 	return p;
 }

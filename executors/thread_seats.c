@@ -333,9 +333,9 @@ void thread_seats_block(struct thread_pool *p, bool blocked)
 {
 	struct thread_worker *w = thread_self_of(p);
 
-	if (w && blocked)
+	if (w && blocked && w->blocked++ == 0)
 		block(w);
-	else if (w)
+	else if (w && !blocked && --w->blocked == 0)
 		unblock(w);
 }
 

@@ -76,11 +76,29 @@ static bool search(struct thread_worker *w)
 	return weft__spin_won(&w->spinner, &spin);
 }
 
+/* To the processor of its seat. Where that cannot be, it runs where it may. */
+static void pin(struct thread_worker *w)
+{
+	const cpu_set_t *allowed = &w->pool->allowed;
+	int n = CPU_COUNT(allowed), skip = n ? (int)(w->seat - w->pool->seat) % n : 0;
+	cpu_set_t one;
+
+	w->pinned = w->seat;
+	CPU_ZERO(&one);
+	for (unsigned cpu = 0; n && cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, allowed) && skip-- == 0)
+			CPU_SET(cpu, &one);
+	pthread_setaffinity_np(pthread_self(), sizeof one, &one);
+}
+
 static void serve(struct thread_worker *w)
 {
-	while (w->seat || thread_seats_take(w)) {
-		weft_task *t = thread_take(w);
+	weft_task *t;
 
+	while (w->seat || thread_seats_take(w)) {
+		if (w->pool->opts.flags & WEFT_THREADS_PIN && w->pinned != w->seat)
+			pin(w);
+		t = thread_take(w);
 		if (t) {
 			run(w, t);
 		} else if (!search(w)) {
@@ -128,6 +146,8 @@ static void introduce(struct thread_worker *w)
 	snprintf(name, sizeof name, "%s-%u", p->name, (unsigned)(w - p->worker) % 1000);
 	pthread_setname_np(pthread_self(), name);
 	find_stack_end(w);
+	w->spinner = (struct weft__spinner){
+		.most = p->opts.spin == WEFT_SPIN_NEVER ? -1 : (int64_t)p->opts.spin * 1000};
 }
 
 void *thread_worker_main(void *worker)

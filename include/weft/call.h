@@ -128,6 +128,29 @@ WEFT_API const weft_future *weft_call_cause(const weft_call *call);
  * Example: if (weft_call_cancelled(weft_current())) return; */
 WEFT_API weft_call *weft_current(void);
 
+/** Says that this task is about to block in something the library does not know: a read, a lock, a library
+ * that waits. On a pool of threads another thread may take its place meanwhile; elsewhere nothing happens.
+ *
+ * Sections may be nested. One that is open when the body returns is closed.
+ *
+ * @owns   Nothing.
+ * @from   The thread that runs the task. Outside of tasks it does nothing.
+ * @waits  Never. Takes a few hundred nanoseconds, more where a thread is started or called: for what blocks
+ *         shorter than that it does not pay.
+ * @orders Nothing.
+ * Example: weft_blocking_begin(); n = read(fd, buffer, sizeof buffer); weft_blocking_end(); */
+WEFT_API void weft_blocking_begin(void);
+
+/** Ends what weft_blocking_begin began. The task goes on at once; if another thread has its place, one of
+ * the two steps back when it has finished its task.
+ *
+ * @owns   Nothing.
+ * @from   The same task and thread. Without a begin it does nothing.
+ * @waits  Never.
+ * @orders Nothing.
+ * Example: weft_blocking_end(); */
+WEFT_API void weft_blocking_end(void);
+
 #ifdef __cplusplus
 }
 #endif

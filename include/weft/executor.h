@@ -45,7 +45,7 @@ struct weft_stats {
 /** Makes an executor from a text, so that changing executor is changing one string.
  *
  *   inline                                  run at once in the caller
- *   threads[:N][,queue=N][,name=TEXT]       a pool of N threads
+ *   threads[:N][,queue=N][,name=TEXT][,pin=1][,spin=MICROSECONDS]           a pool of N threads
  *   processes[:N][,queue=N][,name=TEXT][,start=nursery|fork][,max_tasks=N][,slot=BYTES]
  *
  * N defaults to weft_cpu_count(); for the rest see weft/thread_pool.h and weft/process_pool.h.
