@@ -6,9 +6,13 @@
 #include "spin.h"
 #include "atomic.h"
 
+#include <sched.h>
 #include <weft/executor.h>
 
-enum { TURNS = 16 }; /* between two looks at the clock, which costs as much */
+enum {
+	TURNS = 16,       /* between two looks at the clock, which costs as much */
+	COURTESY = 8 * 16 /* between two offers of the processor: whom we wait for may be queued behind us */
+};
 
 static int64_t most(const struct weft__spinner *s)
 {
@@ -45,8 +49,13 @@ bool weft__spin(struct weft__spinner *s, struct weft__spin *spin)
 		spin->until = weft_now() + look;
 	}
 	atom_pause();
-	if (++spin->turns % TURNS || weft_now() < spin->until)
+	if (++spin->turns % TURNS)
 		return true;
+	if (weft_now() < spin->until) {
+		if (spin->turns % COURTESY == 0)
+			sched_yield();
+		return true;
+	}
 	s->held_back += (most(s) - s->held_back) / 2;
 	return false;
 }
