@@ -14,8 +14,6 @@
 /* How long a body in a worker process may sleep before it looks whether its parent has cancelled it. */
 #define REMOTE_CANCEL_SLICE WEFT_MS(5)
 
-_Thread_local weft_call *weft__current WEFT__TLS;
-
 bool weft_call_cancelled(const weft_call *call)
 {
 	return weft__cancelled(call);

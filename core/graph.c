@@ -10,7 +10,8 @@
  * Following is safe because a future in a chain is kept valid by whoever waits for it, and nobody stops
  * waiting without taking the lock of the graph.
  *
- * A child that was stolen (spawn.c) shares its task with others, so its waits are not in the graph.
+ * A child that was stolen (spawn.c) shares its task with others, so its waits are not in the graph: it is
+ * refused a wait that leads back to its own task, but no longer circle through it is noticed.
  */
 #include "graph.h"
 
@@ -46,14 +47,15 @@ int weft__graph_enter(weft_future *f)
 	weft_future *self;
 	int err = 0;
 
-	if (!call || call->guest)
+	if (!call)
 		return 0;
 	self = weft__future(call->task);
 	weft__lock(&graph);
-	cover_below(call);
+	if (!call->guest)
+		cover_below(call);
 	for (weft_future *g = f; g && !err; g = g->awaits)
 		err = g == self ? -EDEADLK : 0;
-	if (!err)
+	if (!err && !call->guest)
 		self->awaits = f;
 	weft__unlock(&graph);
 	return err;

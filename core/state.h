@@ -35,6 +35,7 @@
 #include "wait.h"
 #include <weft/executor_impl.h>
 #include <weft/group.h>
+#include <weft/spawn_inline.h>
 
 enum {
 	PHASE_IDLE,
@@ -287,7 +288,8 @@ void weft__promised_drop(weft_executor *ex);
 void weft__promise_unlink(weft_future *f);
 
 /* call.c */
-extern _Thread_local weft_call *weft__current WEFT__TLS;
+/* The innermost call of this thread. Where the inline functions of fork-join find it too: spawn.c. */
+#define weft__current (weft_spawn_thread_1.call)
 /* Of call, remote_cancel and has_text are set. */
 int weft__body(weft_call *call, weft_task *t);
 /* 0, -ETIMEDOUT; where interruptible, -ECANCELED as soon as the calling task is cancelled. */

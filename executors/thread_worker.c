@@ -124,7 +124,7 @@ static bool fed(void *worker)
 /* A thread without a deque works too; its children are called where they are synced. */
 static void open_deque(struct thread_worker *w)
 {
-	if (w->pool->size < 2 || weft__deque_open(&w->deque))
+	if (weft__deque_open(&w->deque))
 		return;
 	w->deque.fed = fed;
 	w->deque.fed_ctx = w;

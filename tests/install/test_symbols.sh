@@ -1,15 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# test_symbols.sh -- the symbols that libweft.so exports, those in weft.map, and the functions that the
-# headers declare WEFT_API are the same ones.
+# test_symbols.sh -- the symbols that libweft.so exports, those in weft.map, and the functions and variables
+# that the headers declare WEFT_API are the same ones. A variable is what ends its line.
 set -eu
 
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 
 cat "$WEFT_SOURCE_DIR"/include/weft/*.h |
-	awk '/^WEFT_API/ && match($0, /weft_[a-z0-9_]+\(/) { print substr($0, RSTART, RLENGTH - 1) }' |
+	awk '/^WEFT_API/ && match($0, /weft_[a-z0-9_]+(\(|$)/) { print substr($0, RSTART, RLENGTH) }' | tr -d '(' |
 	sort >"$dir/headers"
 sed -n 's/^[[:space:]]*\(weft_[a-z0-9_]*\);.*/\1/p' "$WEFT_SOURCE_DIR/weft.map" | sort >"$dir/weft.map"
 # The nodes of the map are symbols too (type A); every other one belongs to a node: name@@node.
