@@ -98,6 +98,7 @@ struct thread_pool {
 	weft_executor *ex;
 	unsigned size, shards, room; /* seats; queues for outside; places in worker */
 	uint32_t limit;
+	uint32_t searchers; /* threads that may search at a time */
 	struct thread_queue *shard;
 	struct thread_seat *seat;
 	struct thread_queue *own; /* of its seat, for what its tasks submit; NULL also in a pool of one */

@@ -175,13 +175,13 @@ void thread_seats_notify(struct thread_pool *p)
 void thread_seats_search(struct thread_worker *w)
 {
 	struct thread_pool *p = w->pool;
-	/* Relaxed: more than half of them need not search, and if one more does it is no harm. */
+	/* Relaxed: more than that need not search, and if one more does it is no harm. */
 	uint32_t searching = atom_load(&p->idlers, relaxed) / IDLERS_SEARCHING;
 
 	/* T5 relaxed: its queue is empty, and it puts nothing in while it searches. */
 	if (atom_load(&w->seat->queue.pushing, relaxed))
 		atom_store(&w->seat->queue.pushing, 0, relaxed);
-	if (w->searching || searching >= (p->size + 1) / 2)
+	if (w->searching || searching >= p->searchers)
 		return;
 	w->searching = true;
 	atom_add(&p->idlers, IDLERS_SEARCHING, seq_cst);
@@ -361,6 +361,11 @@ unsigned thread_seats_active(struct thread_pool *p)
 
 /* ---- Beginning and ending ---- */
 
+static unsigned least(unsigned a, unsigned b)
+{
+	return a < b ? a : b;
+}
+
 /* Fewer threads will do, if the system has no more. */
 int thread_seats_start(struct thread_pool *p, unsigned n)
 {
@@ -368,6 +373,8 @@ int thread_seats_start(struct thread_pool *p, unsigned n)
 
 	weft__lock(&p->lock);
 	p->size = n; /* before the first of them looks */
+	/* Half of the threads at most, and half of the processors, which those have use for who work. */
+	p->searchers = least(n, weft_cpu_count()) > 1 ? least(n, weft_cpu_count()) / 2 : 1;
 	while (p->threads < n && !err)
 		err = add_thread(p, &p->seat[p->threads], false);
 	p->size = p->threads;
