@@ -74,57 +74,6 @@ weft_call *weft_current(void)
 	return weft__current;
 }
 
-/* Calls fn for each element of a batch, until one fails. */
-static int run_batch(weft_call *call, weft_task *t, struct weft__batch *b)
-{
-	const char *arg = t->arg;
-	char *result = t->result;
-	int status = 0;
-
-	for (size_t i = 0; i < b->n && status >= 0; i++) {
-		*b->failed = i; /* before the call: in a worker process it may be the last we do */
-		status = weft_call_cancelled(call) ? -ECANCELED
-						   : t->fn(call, arg ? arg + i * b->arg_stride : NULL,
-							   result ? result + i * b->result_stride : NULL);
-	}
-	return status < 0 ? status : 0;
-}
-
-static void free_scratch(weft_call *call)
-{
-	for (struct weft__scratch *s = call->scratch, *next; s; s = next) {
-		next = s->next;
-		free(s);
-	}
-}
-
-int weft__body(weft_call *call, weft_task *t)
-{
-	weft_future *f = weft__future(t);
-	struct weft__batch *batch = weft__batch(f);
-	int status;
-
-	call->task = t;
-	call->reply_size = t->result_size;
-	call->outer = weft__current;
-	call->base = call->outer ? call->outer->base : call;
-	call->scratch = NULL;
-	call->covered = call->guest = false;
-	call->blocking = 0;
-	weft__current = call;
-	status = batch ? run_batch(call, t, batch) : t->fn(call, t->arg, t->result);
-	if (status == -ECANCELED && !weft__asked(call) && weft__cancelled(call))
-		status = -ETIMEDOUT; /* its deadline is what made it give up */
-	while (call->blocking)
-		weft_blocking_end();
-	weft__current = call->outer;
-	if (call->outer && call->outer->covered)
-		weft__graph_uncover(call->outer);
-	if (call->scratch)
-		free_scratch(call);
-	return status;
-}
-
 /* Tells the owner of the thread, whatever lies on its stack, that it blocks, or no longer. */
 static void tell_blocking(const weft_call *call, bool blocked)
 {

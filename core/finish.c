@@ -104,7 +104,7 @@ static struct weft__link *fire_links(struct list_node *links)
 }
 
 /* Makes the outcome visible. After this *f is not ours. */
-static struct weft__link *publish(weft_future *f)
+struct weft__link *weft__publish(weft_future *f)
 {
 	uint32_t s = atom_load(&f->state, relaxed);
 	struct weft__lock *stripe;
@@ -199,7 +199,7 @@ void weft__finish(weft_future *f, int status, const char *text, const struct wef
 	if (status < 0)
 		write_failure(f, text, death);
 	weft__count_done(ex, status);
-	rest = publish(f);
+	rest = weft__publish(f);
 	if (group)
 		weft__group_done(group, status);
 	if (cause)

@@ -261,11 +261,20 @@ static inline void weft__fill(weft_future *f, const weft_task *t, weft_executor 
 	f->deadline = t->deadline ? t->deadline : group && group->deadline ? group->deadline : WEFT_FOREVER;
 }
 
+/* Before it is finished: the result has n bytes. */
+static inline void weft__reply(weft_future *f, size_t n)
+{
+	if (n == weft__task(f)->result_size)
+		return;
+	f->kind = KIND_SHORT;
+	f->reply_size = n;
+}
+
 /* finish.c */
 struct weft__lock *weft__stripe(const weft_future *f);
 void weft__finish(weft_future *f, int status, const char *text, const struct weft__death *death);
-/* Before it is finished: the result has n bytes. */
-void weft__reply(weft_future *f, size_t n);
+struct weft__link *weft__publish(
+	weft_future *f); /* DONE, and all that hangs on it fired, but what it returns */
 const struct weft__outcome *weft__outcome(const weft_future *f);
 /* 0, or -EALREADY: f is done. promised: the CLAIMED continuation that link belongs to, or NULL; it
  * becomes PROMISED in the same step. */
@@ -287,11 +296,13 @@ static inline void weft__release_pending(void)
 void weft__promised_drop(weft_executor *ex);
 void weft__promise_unlink(weft_future *f);
 
+/* run.c */
+/* Of call, remote_cancel and has_text are set. */
+int weft__body(weft_call *call, weft_task *t);
+
 /* call.c */
 /* The innermost call of this thread. Where the inline functions of fork-join find it too: spawn.c. */
 #define weft__current (weft_spawn_thread_1.call)
-/* Of call, remote_cancel and has_text are set. */
-int weft__body(weft_call *call, weft_task *t);
 /* 0, -ETIMEDOUT; where interruptible, -ECANCELED as soon as the calling task is cancelled. */
 int weft__sleep(struct weft__parker *p, weft_time deadline, bool interruptible);
 

@@ -97,32 +97,9 @@ bool weft_impl_drop(weft_task *t)
 	return weft__claim(weft__future(t), PHASE_QUEUED, PHASE_CLAIMED);
 }
 
-void weft__reply(weft_future *f, size_t n)
-{
-	if (n == weft__task(f)->result_size)
-		return;
-	f->kind = KIND_SHORT;
-	f->reply_size = n;
-}
-
 void weft_impl_finish(weft_task *t, int status, const char *text)
 {
 	weft__finish(weft__future(t), status, text, NULL);
-}
-
-void weft_impl_run(weft_task *t)
-{
-	weft_call call;
-	weft_future *f = weft__future(t);
-	int status = -ETIMEDOUT;
-
-	call.remote_cancel = NULL;
-	call.has_text = false;
-	if (f->deadline == WEFT_FOREVER || weft_now() < f->deadline) {
-		status = weft__body(&call, t);
-		weft__reply(f, call.reply_size);
-	}
-	weft__finish(f, status, call.has_text ? call.text : NULL, NULL);
 }
 
 void **weft_impl_link(weft_task *t)

@@ -50,6 +50,7 @@ struct thread_ladder {
 	_Alignas(128) struct weft__lock lock;
 	atom_u32 n;
 	atom_u32 urgent; /* of them above priority 0 */
+	atom_u32 plain;  /* of them with priority 0: there was no cell for them */
 	uint32_t tokens;
 	struct weft__taskq q;
 };
@@ -178,7 +179,8 @@ void thread_queues_remove(struct thread_pool *p, weft_task *t);  /* one that the
 /* Claims t, which may be anywhere, for the calling worker to run, and takes it out; false: it is another\'s. */
 bool thread_queues_claim(struct thread_worker *w, weft_task *t);
 void thread_queues_drop(struct thread_pool *p); /* finishes what nobody has claimed */
-void thread_ladder_left(struct thread_pool *p, uint32_t n, uint32_t urgent); /* under its lock: so many */
+void thread_ladder_count(struct thread_pool *p, const weft_task *t,
+			 int n); /* under its lock: n more like t */
 
 /* thread_take.c */
 weft_task *thread_take(struct thread_worker *w);  /* started; or NULL: nothing in the own queue, or outside */

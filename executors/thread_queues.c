@@ -225,11 +225,20 @@ static bool shard_quickly(struct thread_pool *p, weft_task *t)
 	return put;
 }
 
+/* In a pool of one, what comes behind a task that found no cell must not overtake it. */
+static bool ladder_is_next(struct thread_pool *p)
+{
+	/* Relaxed: what the caller knows to be there he sees. */
+	return p->size == 1 && atom_load(&p->ladder.plain, relaxed);
+}
+
 bool thread_queues_quickly(struct thread_pool *p, weft_task *t)
 {
 	struct thread_worker *w = thread_self_of(p);
 
-	return w && w->own ? own_quickly(p, w, t) : shard_quickly(p, t);
+	if (w && w->own)
+		return own_quickly(p, w, t);
+	return !ladder_is_next(p) && shard_quickly(p, t);
 }
 
 static int push_ladder(struct thread_pool *p, struct weft_offer *offer, size_t *i)
@@ -243,9 +252,7 @@ static int push_ladder(struct thread_pool *p, struct weft_offer *offer, size_t *
 	err = accept(p, &l->tokens, offer, *i, THREAD_PLACE_LADDER);
 	if (!err) {
 		weft__taskq_push(&l->q, t);
-		/* Relaxed: as n of a shard. */
-		atom_store(&l->n, (uint32_t)l->q.n, relaxed);
-		atom_add(&l->urgent, t->priority > 0, relaxed);
+		thread_ladder_count(p, t, 1);
 		++*i;
 	}
 	/* T2 seq_cst: pairs with look_hard. */
@@ -260,7 +267,7 @@ static int push(struct thread_pool *p, struct weft_offer *offer, size_t *i)
 	struct thread_worker *w = thread_self_of(p);
 	int err = -ENOBUFS;
 
-	if (offer->tasks[*i].priority)
+	if (offer->tasks[*i].priority || ladder_is_next(p))
 		return push_ladder(p, offer, i);
 	if (w && w->own)
 		err = push_own(p, w, offer, i);

@@ -14,23 +14,25 @@ static struct thread_queue *queue_at(struct thread_pool *p, uint64_t where)
 	return i < p->shards ? &p->shard[i] : &p->seat[i - p->shards].queue;
 }
 
-/* Under the ladder's lock: n tasks have left it, so many of them urgent. */
-void thread_ladder_left(struct thread_pool *p, uint32_t n, uint32_t urgent)
+void thread_ladder_count(struct thread_pool *p, const weft_task *t, int n)
 {
 	struct thread_ladder *l = &p->ladder;
 
-	for (uint32_t i = 0; i < n; i++)
-		thread_token_put(p, &l->tokens);
-	/* Relaxed: as n of a shard. */
+	/* Relaxed: as what is seen of a shard. A negative n wraps, as it should. */
 	atom_store(&l->n, (uint32_t)l->q.n, relaxed);
-	atom_sub(&l->urgent, urgent, relaxed);
+	if (t->priority > 0)
+		atom_add(&l->urgent, (uint32_t)n, relaxed);
+	else if (!t->priority)
+		atom_add(&l->plain, (uint32_t)n, relaxed);
+	if (n < 0)
+		thread_token_put(p, &l->tokens);
 }
 
 static void remove_from_ladder(struct thread_pool *p, weft_task *t)
 {
 	weft__lock(&p->ladder.lock);
 	weft__taskq_remove(&p->ladder.q, t);
-	thread_ladder_left(p, 1, t->priority > 0);
+	thread_ladder_count(p, t, -1);
 	weft__unlock(&p->ladder.lock);
 }
 
@@ -137,14 +139,11 @@ static void drop_queue(struct thread_pool *p, struct thread_queue *q, struct lis
 static void drop_ladder(struct thread_pool *p, struct list_node **dropped)
 {
 	struct thread_ladder *l = &p->ladder;
-	uint32_t n, urgent = 0;
 
 	weft__lock(&l->lock);
-	n = (uint32_t)l->q.n;
 	*dropped = weft__taskq_drop(&l->q);
 	for (struct list_node *d = *dropped; d; d = list_after(*dropped, d))
-		urgent += weft__task(list_entry(d, weft_future, live.queue))->priority > 0;
-	thread_ladder_left(p, n - (uint32_t)l->q.n, urgent);
+		thread_ladder_count(p, weft__task(list_entry(d, weft_future, live.queue)), -1);
 	weft__unlock(&l->lock);
 }
 

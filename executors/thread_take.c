@@ -26,14 +26,15 @@ static weft_task *pop(struct thread_pool *p, struct thread_queue *q, uint32_t *a
  *
  * A stop first says that it drops, which ends tasks that run, and then sweeps the queues: what a worker takes
  * out in between must not start any more. */
-static bool begin(const struct thread_pool *p, weft_task *t)
+static bool begin(struct thread_pool *p, weft_task *t)
 {
 	if (weft__dropping(p->ex)) {
 		if (weft_impl_drop(t)) {
 			weft_impl_finish(t, -ECANCELED, NULL);
 			return false;
 		}
-	} else if (weft_impl_start(t)) {
+	} else if (weft__claim(weft__future(t), PHASE_QUEUED, PHASE_RUNNING)) {
+		weft__waitq_wake_light(&p->ex->room, 1);
 		return true;
 	}
 	/* T1 release: pairs with remove; the last that is done with t here. */
@@ -132,28 +133,47 @@ static weft_task *from_shards(struct thread_worker *w, uint32_t most)
 	return t;
 }
 
-/* A task that waits at the head of another seat's queue is that seat's to run, if it comes to it soon: to
- * steal it costs far more than most tasks take. So it is stolen once it has been seen there twice. */
-static bool is_waiting(struct thread_worker *w, unsigned victim)
+static uint64_t seen_at(const struct thread_worker *w, unsigned seat)
 {
 	/* Relaxed: a look. Who is about to sleep looks harder. */
-	uint64_t seen = atom_load(&w->pool->seat[victim].queue.seen, relaxed);
-	bool again = w->victim == victim && w->victim_seen >> 32 == seen >> 32;
-
-	if (!thread_seen(seen))
-		return false;
-	w->victim = victim;
-	w->victim_seen = seen;
-	return again;
+	return atom_load(&w->pool->seat[seat].queue.seen, relaxed);
 }
 
-static weft_task *steal_from(struct thread_worker *w, unsigned victim)
+/* A task that waits at the head of another seat's queue is that seat's to run, if it comes to it soon: to
+ * steal it costs far more than most tasks take. So it is stolen once it has been seen there twice. */
+static bool victim_waits(const struct thread_worker *w)
 {
-	struct thread_queue *q = &w->pool->seat[victim].queue;
+	uint64_t seen = seen_at(w, w->victim);
+
+	return thread_seen(seen) && seen >> 32 == w->victim_seen >> 32;
+}
+
+/* The next seat, behind the last victim, where there is something. */
+static void choose_victim(struct thread_worker *w)
+{
+	struct thread_pool *p = w->pool;
+	unsigned self = (unsigned)(w->seat - p->seat);
+
+	for (unsigned i = 1; i <= p->size; i++) {
+		unsigned seat = (w->victim + i) % p->size;
+		uint64_t seen = seat == self ? 0 : seen_at(w, seat);
+
+		if (!thread_seen(seen))
+			continue;
+		w->victim = seat;
+		w->victim_seen = seen;
+		return;
+	}
+	w->victim_seen = 0;
+}
+
+static weft_task *rob_victim(struct thread_worker *w)
+{
+	struct thread_queue *q = &w->pool->seat[w->victim].queue;
 	weft_task *t[THREAD_BATCH];
 	uint32_t n;
 
-	if (!is_waiting(w, victim) || !weft__bias_trylock(&q->bias))
+	if (!weft__bias_trylock(&q->bias))
 		return NULL;
 	n = pop_some(w->pool, q, t, at_least_one((q->ring.n + 1) / 2, THREAD_BATCH));
 	weft__bias_unlock(&q->bias);
@@ -164,12 +184,10 @@ static weft_task *steal_from(struct thread_worker *w, unsigned victim)
 
 weft_task *thread_steal(struct thread_worker *w)
 {
-	struct thread_pool *p = w->pool;
-	unsigned self = (unsigned)(w->seat - p->seat);
-	weft_task *t = NULL;
+	weft_task *t = w->victim_seen && victim_waits(w) ? rob_victim(w) : NULL;
 
-	for (unsigned i = 1; i < p->size && !t; i++)
-		t = steal_from(w, (self + i) % p->size);
+	if (!t)
+		choose_victim(w);
 	return t;
 }
 
@@ -212,11 +230,20 @@ static weft_task *from_ladder(struct thread_pool *p)
 	weft__lock(&l->lock);
 	t = weft__taskq_start(&l->q);
 	if (t)
-		thread_ladder_left(p, 1, t->priority > 0);
+		thread_ladder_count(p, t, -1);
 	weft__unlock(&l->lock);
 	if (t) /* once more, now that its token is back */
 		weft__waitq_wake_light(&p->ex->room, 1);
 	return t;
+}
+
+/* Now and then, so that tasks which submit tasks do not keep others waiting for ever. */
+static weft_task *from_outside(struct thread_worker *w)
+{
+	/* Relaxed: a look. */
+	weft_task *t = atom_load(&w->pool->ladder.plain, relaxed) ? from_ladder(w->pool) : NULL;
+
+	return t ? t : from_shards(w, 1);
 }
 
 weft_task *thread_take(struct thread_worker *w)
@@ -227,8 +254,8 @@ weft_task *thread_take(struct thread_worker *w)
 	/* Relaxed: who submits something urgent wakes somebody who sees it. */
 	if (atom_load(&p->ladder.urgent, relaxed))
 		t = from_ladder(p);
-	if (!t && ++w->turn % FAIR == 0)
-		t = from_shards(w, 1);
+	if (!t && ++w->turn % FAIR == 0 && w->own)
+		t = from_outside(w);
 	if (!t)
 		t = from_own(w);
 	if (!t)
