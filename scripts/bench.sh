@@ -1,75 +1,103 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# bench.sh [OPTION...] -- builds a release, runs each benchmark five times over, leaves the results of each
-# as JSON in build/bench/, and prints a table of the medians. Options go to Google Benchmark; for a quick
-# look: bench.sh --benchmark_min_time=0.05 --benchmark_filter=inline
+# bench.sh [OPTION...] -- weft beside its peers, in turns, in one table: docs/benchmarks.md says what is measured.
+# Installs the peers from the packages of Debian or Ubuntu, builds a release, measures. What cannot be installed
+# or built is named and left out.
 #
-# An absolute time tells about the machine; what tells about weft is the last column: how many times as
-# fast as "inline", the function called by the caller itself, in the same run.
+#   --quick            small sizes, three rounds, some minutes
+#   --only WORKLOAD    one workload, or "growth"; may be repeated
+#   --peer PEER        one peer, beside weft; may be repeated
+#   --repeat N         rounds: 5, or 3 where quick
+#   --threads N        workers
+#   --no-growth        without the plots over sizes, workers and depth
+#   --out DIR          for JSON, tables and plots: build/bench
+#   --no-install       with what is there
+#   --executors ...    instead: weft's own executors beside each other; what follows goes to Google Benchmark
 set -eu
 cd "$(dirname "$0")/.."
-[ ! -f scripts/setup.sh ] || sh scripts/setup.sh demo
 
-out=build/bench
-programs='bench_throughput bench_roundtrip bench_primes'
-mkdir -p "$out"
-# shellcheck disable=SC2086 # a list of words
-if ! { cmake --preset release && cmake --build --preset release --target $programs; } >"$out/build.log" 2>&1; then
-	tail -n 30 "$out/build.log" >&2
-	echo "bench.sh: the build failed; all of its output is in $out/build.log" >&2
+log=build/bench/build.log
+peers='libtbb-dev gcc clang-14 libomp-14-dev libglib2.0-dev libuv1-dev libpthreadpool-dev
+	libconcurrentqueue-dev libboost-dev golang-go python3 gnuplot-nox'
+
+fail() {
+	echo "bench.sh: $*" >&2
 	exit 1
-fi
+}
 
-# shellcheck disable=SC2086
-for program in $programs; do
-	echo "bench.sh: $program"
-	build/release/bench/"$program" --benchmark_repetitions=5 "$@" \
-		--benchmark_out="$out/$program.json" --benchmark_out_format=json \
-		--benchmark_display_aggregates_only=true >"$out/$program.log" 2>&1 || {
-		cat "$out/$program.log" >&2
-		echo "bench.sh: $program failed" >&2
-		exit 1
-	}
+installed() {
+	dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed
+}
+
+# The peers are wanted for measuring only, so they are no business of setup.sh.
+install_peers() {
+	missing=
+	for package in $peers; do
+		installed "$package" || missing="$missing $package"
+	done
+	[ -n "$missing" ] || return 0
+	as_root=
+	if [ "$(id -u)" -ne 0 ]; then
+		as_root=sudo
+		command -v sudo >/dev/null 2>&1 || {
+			echo "bench.sh: neither root nor sudo; not installed:$missing" >&2
+			return 0
+		}
+	fi
+	echo "bench.sh: installing:$missing"
+	$as_root apt-get update -qq || echo "bench.sh: apt-get update failed" >&2
+	# One by one: a package that is not there keeps back no other. Elsewhere than in Debian 12 the numbered
+	# ones go without their number.
+	for package in $missing; do
+		for name in "$package" "$(echo "$package" | sed 's/-14//')"; do
+			$as_root env DEBIAN_FRONTEND=noninteractive \
+				apt-get install -y -qq --no-install-recommends "$name" >>"$log" 2>&1 && continue 2
+		done
+		echo "bench.sh: could not be installed: $package" >&2
+	done
+}
+
+build() {
+	echo "bench.sh: building"
+	# shellcheck disable=SC2086 # a list of words
+	if ! { cmake --preset release -DWEFT_BENCH_PEERS="$1" && cmake --build --preset release --target $2; } \
+		>>"$log" 2>&1; then
+		tail -n 30 "$log" >&2
+		fail "the build failed; all of its output is in $log"
+	fi
+}
+
+mkdir -p build/bench
+: >"$log"
+install=yes
+case ${1:-} in
+--executors)
+	shift
+	sh scripts/setup.sh demo
+	build OFF 'bench_throughput bench_roundtrip bench_primes'
+	exec sh bench/executors.sh "$@"
+	;;
+esac
+for option; do
+	shift
+	case $option in
+	--no-install) install= ;;
+	-h | --help)
+		sed -n '4,17s/^# \{0,1\}//p' "$0"
+		exit 0
+		;;
+	*) set -- "$@" "$option" ;;
+	esac
 done
 
-# Google Benchmark writes one member of an object per line.
-cd "$out"
-# shellcheck disable=SC2046,SC2086 # lists of words
-awk '
-function text(line) {
-	sub(/^[^:]*: "?/, "", line)
-	sub(/"?,?$/, "", line)
-	return line
-}
-function scaled(ns) {
-	if (ns < 1e3)
-		return sprintf("%.1f ns", ns)
-	if (ns < 1e6)
-		return sprintf("%.2f us", ns / 1e3)
-	return ns < 1e9 ? sprintf("%.2f ms", ns / 1e6) : sprintf("%.2f s", ns / 1e9)
-}
-/^ *"(kernel|cpu|cpus)":/ && FILENAME == ARGV[1] {
-	key = $1
-	gsub(/[" :]/, "", key)
-	about = about (about == "" ? "" : ", ") key " " text($0)
-}
-/^ *"run_name":/       { split(text($0), name, "/"); median = 0 }
-/^ *"error_message":/ && !seen[name[1], name[2]]++ {
-	print "bench.sh: " name[1] " on " name[2] ": " text($0)
-	failed = 1
-}
-/^ *"aggregate_name":/ { median = text($0) == "median" }
-/^ *"real_time":/ && median { time = text($0) + 0 } # in ns
-/^ *"items_per_second":/ && median {
-	if (!header++) {
-		print ""
-		print about
-		printf "%-12s %-12s %12s %14s %10s\n", "benchmark", "executor", "time", "items/s", "x inline"
-	}
-	if (name[2] == "inline")
-		base[name[1]] = time
-	printf "%-12s %-12s %12s %14.0f %10s\n", name[1], name[2], scaled(time), text($0),
-		name[1] in base ? sprintf("%.3g", base[name[1]] / time) : "-"
-}
-END { exit failed }' $(printf '%s.json ' $programs)
+if [ -n "$install" ]; then
+	sh scripts/setup.sh demo
+	install_peers
+fi
+command -v python3 >/dev/null 2>&1 || fail "no python3, which runs the comparison"
+build ON peer_weft
+# The others: as many as can be built. Which could not, the table says.
+cmake --build --preset release --target weft_bench_peers -- -k 0 >>"$log" 2>&1 ||
+	echo "bench.sh: not every peer could be built; the output is in $log" >&2
+exec python3 bench/compare.py "$@"

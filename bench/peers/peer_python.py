@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: MIT
+#
+# peer_python.py -- concurrent.futures: a pool of threads, which share one lock of the interpreter, and a pool
+# of processes. Speed-ups are over Python's own loop.
+#
+# The program takes the same words as those that measure.h describes, and prints the same line.
+import json
+import multiprocessing
+import resource
+import sys
+import threading
+import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+
+SIZES = {
+    "flood": 10000, "flood2": 10000, "hot": 5000, "cold": 300, "pending": 20000, "idle": 1000, "nap": 1000,
+    "tick": 1000, "create": 20, "primes": 1,
+}
+PEERS = {"Python-threads": ThreadPoolExecutor, "Python-processes": ProcessPoolExecutor}
+LIST = [
+    1116281, 1297337, 104395303, 472882027, 533000389, 817504243, 982451653, 112272535095293, 112582705942171,
+    112272535095293, 115280095190773, 115797848077099, 1099726899285419,
+]
+
+
+def empty():
+    pass
+
+
+# The long numbers with a fiftieth of their divisions: Python is about that much slower.
+def is_prime(i):
+    n = LIST[i % len(LIST)]
+    d = 2
+    while d <= n // d and d <= 200000:
+        if n % d == 0:
+            return False
+        d += 1
+    return True
+
+
+def cpu_seconds(pool):
+    """CPU of this process and of its workers, by the clock that each process has (see clock_getcpuclockid)."""
+    return time.process_time() + sum(
+        time.clock_gettime((~pid << 3) | 2) for pid in getattr(pool, "_processes", None) or ())
+
+
+def rss():
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1]) * resource.getpagesize()
+
+
+def submit_many(pool, n):
+    for future in [pool.submit(empty) for _ in range(n)]:
+        future.result()
+
+
+def flood(pool, n, producers):
+    submit_many(pool, n // 10)
+    threads = [threading.Thread(target=submit_many, args=(pool, n // producers)) for _ in range(producers)]
+    begun = time.perf_counter()
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    return {"ns": (time.perf_counter() - begun) * 1e9 / n}
+
+
+def percentiles(laps):
+    laps.sort()
+    return {"p50_us": laps[len(laps) // 2] * 1e6, "p99_us": laps[len(laps) * 99 // 100] * 1e6}
+
+
+def trips(pool, n, pause):
+    laps = []
+    submit_many(pool, 200)
+    cpu, begun = -cpu_seconds(pool), time.perf_counter()
+    while len(laps) < n and time.perf_counter() - begun < 1 + n * pause:
+        if pause:
+            time.sleep(pause)
+        before = time.perf_counter()
+        pool.submit(empty).result()
+        laps.append(time.perf_counter() - before)
+    cpu += cpu_seconds(pool)
+    return percentiles(laps) | {"cpu_us": cpu * 1e6 / len(laps)}
+
+
+def pending(pool, n, threads):
+    gate = threading.Event()
+    blockers = [pool.submit(gate.wait) for _ in range(threads)]
+    before = rss()
+    futures = [pool.submit(empty) for _ in range(n)]
+    grown = rss() - before
+    gate.set()
+    for future in blockers + futures:
+        future.result()
+    return {"rss_bytes": grown / n}
+
+
+def cpu(pool, n, each, task):
+    submit_many(pool, 200)
+    time.sleep(0.05)
+    used, begun = -cpu_seconds(pool), time.perf_counter()
+    for k in range(1, round(n / 1e3 / each) + 1):
+        if task:
+            pool.submit(*task).result()
+        time.sleep(max(0, begun + k * each - time.perf_counter()))
+    return {"cpu_ms_per_s": (used + cpu_seconds(pool)) * 1e3 / (time.perf_counter() - begun)}
+
+
+def create(make, n, threads):
+    laps = []
+    for _ in range(n):
+        begun = time.perf_counter()
+        pool = make(threads)
+        pool.submit(empty).result()  # the workers start with the first task
+        pool.shutdown()
+        laps.append(time.perf_counter() - begun)
+    return percentiles(laps)
+
+
+def primes(pool, reps):
+    ratios = []
+    numbers = range(5 * len(LIST))
+    for _ in range(reps):
+        begun = time.perf_counter()
+        once = [is_prime(i) for i in numbers]
+        serial = time.perf_counter() - begun
+        begun = time.perf_counter()
+        if list(pool.map(is_prime, numbers)) != once:
+            sys.exit("primes are wrong")
+        ratios.append(serial / (time.perf_counter() - begun))
+    return {"speed_ups": ratios, "worst": min(ratios), "speed_up": sorted(ratios)[reps // 2]}
+
+
+def measure(peer, workload, n, threads):
+    if workload == "create":
+        return create(PEERS[peer], n, threads)
+    with PEERS[peer](threads) as pool:
+        submit_many(pool, 1)
+        return {
+            "flood": lambda: flood(pool, n, 1),
+            "flood2": lambda: flood(pool, n, 2),
+            "hot": lambda: trips(pool, n, 0),
+            "cold": lambda: trips(pool, n, 0.001),
+            "pending": lambda: pending(pool, n, threads),
+            "idle": lambda: cpu(pool, n, n / 1e3, None),
+            "nap": lambda: cpu(pool, n, n / 1e3, (time.sleep, n / 1e3)),
+            "tick": lambda: cpu(pool, n, 0.001, (empty,)),
+            "primes": lambda: primes(pool, n),
+        }[workload]()
+
+
+def main(argv):
+    if len(argv) < 3:
+        for peer in PEERS:
+            # A gate between processes costs more than what is measured there.
+            print(peer, *(w for w in SIZES if peer == "Python-threads" or w != "pending"))
+        return 0
+    peer, workload = argv[1:3]
+    if workload not in SIZES:
+        return 77
+    given = dict(arg.split("=") for arg in argv[3:])
+    n, threads = int(given.get("n", SIZES[workload])), int(given.get("threads", 2))
+    if workload.startswith("flood"):
+        n = min(n, SIZES[workload])
+    figures = measure(peer, workload, n, threads)
+    with open("/proc/self/status") as status:  # not ru_maxrss: that remembers who called exec
+        peak = next(int(text.split()[1]) for text in status if text.startswith("VmHWM:")) / 1024
+    line = {"peer": peer, "workload": workload, "threads": threads} | figures | {"peak_mb": peak, "n": n}
+    print(json.dumps(line))
+    return 0
+
+
+if __name__ == "__main__":
+    multiprocessing.set_start_method("fork")
+    sys.exit(main(sys.argv))

@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: MIT
+#
+# report.py [DIR] -- the table and the plots from DIR/results.json, which compare.py has left there.
+#
+# A cell is the median of the rounds, its least and its greatest, and the ratio to weft: the median over the
+# rounds of (peer / weft), or (weft / peer) where more is better. So more than x1 is always in weft's favour.
+import collections
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+
+Column = collections.namedtuple("Column", "workload figure title unit more_is_better")
+COLUMNS = [
+    Column("flood", "ns", "flood", "ns/task", False),
+    Column("flood2", "ns", "flood, 2", "ns/task", False),
+    Column("hot", "p50_us", "hot", "us p50", False),
+    Column("hot", "p99_us", "hot", "us p99", False),
+    Column("cold", "p50_us", "cold", "us p50", False),
+    Column("cold", "p99_us", "cold", "us p99", False),
+    Column("cold", "cpu_us", "cold", "us CPU", False),
+    Column("help", "ns", "help", "ns", False),
+    Column("fib", "ns", "fib", "ns/spawn", False),
+    Column("fib", "peak_mb", "fib", "MB peak", False),
+    Column("skynet", "ms", "skynet", "ms", False),
+    Column("sum", "speed_up", "sum", "speed-up", True),
+    Column("uneven", "speed_up", "uneven", "speed-up", True),
+    Column("pending", "rss_bytes", "pending", "B RSS", False),
+    Column("pending", "heap_bytes", "pending", "B malloc", False),
+    Column("primes", "speed_ups", "primes", "speed-up", True),
+    Column("primes", "worst", "primes", "worst", True),
+    Column("idle", "cpu_ms_per_s", "idle", "CPU ms/s", False),
+    Column("nap", "cpu_ms_per_s", "nap", "CPU ms/s", False),
+    Column("tick", "cpu_ms_per_s", "tick", "CPU ms/s", False),
+    Column("create", "p50_us", "create", "us", False),
+]
+# Read beside the table; docs/benchmarks.md has the whole of it.
+MARKS = {
+    ("mutex-pool", "fib"): "c", ("mutex-pool", "skynet"): "c", ("GLib", "fib"): "c", ("GLib", "skynet"): "c",
+    ("Asio", "fib"): "c", ("Asio", "skynet"): "c", ("moodycamel", "fib"): "c", ("moodycamel", "skynet"): "c",
+    ("libgomp", "flood"): "i", ("libgomp", "flood2"): "i", ("libomp", "flood"): "i", ("libomp", "flood2"): "i",
+    ("libgomp", "hot"): "r", ("libgomp", "cold"): "r", ("libomp", "hot"): "r", ("libomp", "cold"): "r",
+    ("pthreadpool", "hot"): "r", ("pthreadpool", "cold"): "r", ("oneTBB", "hot"): "e", ("oneTBB", "cold"): "e",
+    ("Go", "hot"): "g", ("Go", "cold"): "g", ("Go", "pending"): "g", ("oneTBB", "flood"): "n",
+    ("mutex-pool", "flood"): "n", ("GLib", "flood"): "n", ("Asio", "flood"): "n", ("moodycamel", "flood"): "n",
+    ("Go", "flood"): "n", ("Python-threads", "create"): "f", ("Python-processes", "create"): "f",
+    ("Python-threads", "primes"): "p", ("Python-processes", "primes"): "p",
+}
+for _peer, _workload in [key for key, mark in MARKS.items() if mark == "n"]:
+    MARKS[_peer, "flood2"] = "n"
+NOTES = {
+    "c": "written with continuations: a task of this pool that waits for another may wait for ever",
+    "e": "enqueued, and awaited by a counter: TBB has no wait for one task on another thread",
+    "f": "with a first task, since the workers start with it",
+    "g": "may stay on the submitter's thread; pending: goroutines that wait",
+    "i": "runs tasks in place once its queue is full, so some are plain calls",
+    "n": "no future for each task: a counter of the library, or one beside it",
+    "p": "against a loop in Python; the long numbers with a fiftieth of their divisions",
+    "r": "a parallel region or loop, one turn for each thread",
+}
+
+
+def short(value):
+    if value is None:
+        return "-"
+    if abs(value) >= 1e6:
+        return f"{value / 1e6:.3g}M"
+    if abs(value) >= 100:
+        return f"{value:.0f}"
+    return f"{value:.3g}"
+
+
+def values_by_round(runs, peer, column):
+    values = collections.defaultdict(list)
+    for run in runs:
+        if run["peer"] == peer and run["workload"] == column.workload and column.figure in run:
+            value = run[column.figure]
+            values[run["round"]] += value if isinstance(value, list) else [value]
+    return values
+
+
+def ratio(ours, theirs, column):
+    """The median over the rounds that both have; of the worst there is one only."""
+    ratios = []
+    if column.figure == "worst" and ours and theirs:
+        return min(min(v) for v in ours.values()) / min(min(v) for v in theirs.values())
+    for r in ours.keys() & theirs.keys():
+        a, b = statistics.median(ours[r]), statistics.median(theirs[r])
+        a, b = (b, a) if column.more_is_better else (a, b)
+        if a > 0:
+            ratios.append(b / a)
+    return statistics.median(ratios) if ratios else None
+
+
+def cells(result):
+    """(peer, column) -> {median, least, greatest, ratio}, and the peers in order."""
+    runs, table = result["runs"], {}
+    present = {run["peer"] for run in runs}
+    peers = [peer for peer in result["peers"] if peer in present]
+    for column in COLUMNS:
+        ours = values_by_round(runs, "weft", column)
+        for peer in peers:
+            theirs = values_by_round(runs, peer, column)
+            flat = [v for values in theirs.values() for v in values]
+            if not flat:
+                continue
+            middle = min(flat) if column.figure == "worst" else statistics.median(flat)
+            table[peer, column] = {
+                "median": middle, "least": min(flat), "greatest": max(flat), "ratio": ratio(ours, theirs, column),
+            }
+    return table, peers
+
+
+def ratio_text(cell):
+    r = cell["ratio"]
+    if r is None:
+        return ""
+    return f"x{r:.0f}" if r >= 100 else f"x{r:.3g}" if r >= 10 else f"x{r:.2f}"
+
+
+def text_table(result, width):
+    """In blocks of as many columns as fit, two lines for each peer: median and ratio; least..greatest."""
+    table, peers = cells(result)
+    columns = [c for c in COLUMNS if any((p, c) in table for p in peers)]
+    name_width = max(map(len, peers), default=0) + 1
+    per_block = max(1, (width - name_width) // 17)
+    lines = []
+    for at in range(0, len(columns), per_block):
+        block = columns[at:at + per_block]
+        lines.append(" " * name_width + "".join(f"{c.title:>16} " for c in block).rstrip())
+        lines.append(" " * name_width + "".join(f"{c.unit:>16} " for c in block).rstrip())
+        for peer in peers:
+            row = [table.get((peer, c)) for c in block]
+            if not any(row):
+                continue
+            first, second = f"{peer:{name_width}}", " " * name_width
+            for c, cell in zip(block, row):
+                mark = MARKS.get((peer, c.workload), " ")
+                body = f"{short(cell['median'])} {ratio_text(cell)}" if cell else "-"
+                first += f"{body:>16}{mark if cell else ' '}"
+                spread = f"{short(cell['least'])}..{short(cell['greatest'])}" if cell else ""
+                second += f"{spread:>16} "
+            lines += [first.rstrip(), second.rstrip()]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def markdown_table(result):
+    table, peers = cells(result)
+    columns = [c for c in COLUMNS if any((p, c) in table for p in peers)]
+    lines = ["| peer | " + " | ".join(f"{c.title}, {c.unit}" for c in columns) + " |"]
+    lines.append("|---" * (len(columns) + 1) + "|")
+    for peer in peers:
+        row = []
+        for c in columns:
+            cell = table.get((peer, c))
+            mark = MARKS.get((peer, c.workload), "")
+            if not cell:
+                row.append("-")
+                continue
+            spread = f"{short(cell['least'])}..{short(cell['greatest'])}"
+            row.append(f"**{short(cell['median'])}**{mark} {ratio_text(cell)} ({spread})")
+        lines.append(f"| {peer} | " + " | ".join(row) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def footer(result):
+    m = result["machine"]
+    lines = [
+        f"{m['date']}: {m['cpus']} CPUs, {m['cpu']}, {m['system']}, Linux {m['kernel']}; {m['threads']} workers, "
+        f"rounds: {result['rounds']}{', quick' if result['quick'] else ''}, {result['seconds']} s.",
+        "Median and ratio to weft in the same round (more than x1: weft is better); least..greatest below.",
+    ]
+    foreign = [run["foreign"] for run in result["runs"] if "foreign" in run]
+    if foreign:
+        lines.append(
+            f"Of the CPUs others used {statistics.median(foreign):.0%} in the median run, {max(foreign):.0%} in the "
+            f"worst; the host took {max(run.get('stolen', 0) for run in result['runs']):.0%} at most.")
+    present = {(run["peer"], run["workload"]) for run in result["runs"]}
+    used = {mark for key, mark in MARKS.items() if key in present}
+    lines += [f"{mark}: {NOTES[mark]}." for mark in sorted(used)]
+    lines += [f"missing: {what}" for what in result["missing"]]
+    lines += [f"failed: {what}" for what in result["failures"]]
+    return "\n".join(lines) + "\n"
+
+
+# ---- plots ------------------------------------------------------------------------------------------------
+
+GROWTH = {
+    "size": ("Empty tasks submitted and awaited", "tasks", "ns per task"),
+    "workers": ("100,000 empty tasks", "workers", "ns per task"),
+    "depth": ("A task that submits a task that ..., each waits", "depth", "ns per level"),
+}
+
+
+def gnuplot(script, out, name):
+    path = os.path.join(out, f"{name}.gp")
+    with open(path, "w") as file:
+        file.write(f"set terminal svg size 900,540 dynamic background 'white'\nset output '{name}.svg'\n" + script)
+    if shutil.which("gnuplot") is None:
+        return False
+    drawn = subprocess.run(["gnuplot", f"{name}.gp"], cwd=out, capture_output=True, text=True)
+    if drawn.returncode:
+        print(f"gnuplot, {name}: {drawn.stderr.strip()}", file=sys.stderr)
+    return drawn.returncode == 0
+
+
+def plot_growth(result, out):
+    drawn = []
+    for name, (title, x_title, y_title) in GROWTH.items():
+        points = collections.defaultdict(lambda: collections.defaultdict(list))
+        for run in result["growth"]:
+            if run["growth"] == name:
+                points[run["peer"]][run["x"]].append(run["ns"])
+        if not points:
+            continue
+        with open(os.path.join(out, f"growth_{name}.dat"), "w") as data:
+            for peer, by_x in points.items():
+                data.write(f'"{peer}"\n')
+                for x, ns in sorted(by_x.items()):
+                    data.write(f"{x} {statistics.median(ns):.6g} {min(ns):.6g} {max(ns):.6g}\n")
+                data.write("\n\n")
+        plots = ", ".join(
+            f"'growth_{name}.dat' index {i} skip 1 using 1:2:3:4 with yerrorlines "
+            f"{'lw 3' if peer.startswith('weft') else 'lw 1'} title '{peer}'"
+            for i, peer in enumerate(points))
+        script = (
+            f"set title '{title}'\nset xlabel '{x_title}'\nset ylabel '{y_title}'\nset logscale xy\n"
+            f"set key outside right\nset grid\nset format x '10^{{%T}}'\n" + (
+                "set logscale x 2\nset format x '%.0f'\n" if name == "workers" else "") + f"plot {plots}\n")
+        if gnuplot(script, out, f"growth_{name}"):
+            drawn.append(f"growth_{name}.svg")
+    return drawn
+
+
+def plot_columns(result, out):
+    table, peers = cells(result)
+    drawn = []
+    for column in COLUMNS:
+        rows = [(p, table[p, column]) for p in peers if (p, column) in table]
+        if len(rows) < 2 or column.figure == "worst":
+            continue
+        name = f"{column.workload}_{column.figure}"
+        with open(os.path.join(out, f"{name}.dat"), "w") as data:
+            for peer, cell in rows:
+                # A logarithmic axis has no 0.
+                numbers = " ".join(f"{max(cell[k], 1e-3):.6g}" for k in ("median", "least", "greatest"))
+                data.write(f'"{peer}" {numbers} {int(peer.startswith("weft"))}\n')
+        script = (
+            f"set title '{column.title} ({column.unit}), least and greatest of {result['rounds']} rounds'\n"
+            "set style fill solid 0.6\nset boxwidth 0.7\nset xtics rotate by -45\nset grid y\nunset key\n" +
+            ("set yrange [0:]\n" if column.more_is_better else "set logscale y\n") +
+            f"plot '{name}.dat' using 0:($5 == 1 ? $2 : 1/0):xtic(1) with boxes lc rgb '#2060a0', "
+            f"'' using 0:($5 == 1 ? 1/0 : $2) with boxes lc rgb '#a0a0a0', "
+            f"'' using 0:2:3:4 with yerrorbars lc rgb 'black' pt -1\n")
+        if gnuplot(script, out, name):
+            drawn.append(f"{name}.svg")
+    return drawn
+
+
+def write(result, out):
+    width = max(80, shutil.get_terminal_size((140, 24)).columns)
+    text = text_table(result, width) + "\n" + footer(result)
+    with open(os.path.join(out, "table.txt"), "w") as file:
+        file.write(text)
+    with open(os.path.join(out, "table.md"), "w") as file:
+        file.write(markdown_table(result) + "\n" + "".join(f"- {line}\n" for line in footer(result).splitlines()))
+    drawn = plot_columns(result, out) + plot_growth(result, out)
+    print(text)
+    print(f"{out}: results.json, table.txt, table.md" + (f", {len(drawn)} plots" if drawn else "; no plots"))
+
+
+if __name__ == "__main__":
+    where = sys.argv[1] if len(sys.argv) > 1 else "build/bench"
+    with open(os.path.join(where, "results.json")) as results:
+        write(json.load(results), where)
