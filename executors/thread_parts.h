@@ -97,6 +97,7 @@ struct thread_worker {
 
 struct thread_pool {
 	weft_executor *ex;
+	size_t mapped;               /* bytes */
 	unsigned size, shards, room; /* seats; queues for outside; places in worker */
 	uint32_t limit;
 	uint32_t searchers; /* threads that may search at a time */

@@ -18,7 +18,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/mman.h>
 
 #define QUEUE_DEFAULT 65536
 #define QUEUE_MAX     (1u << 30)
@@ -76,9 +76,11 @@ static void pool_join(void *self)
 
 static void pool_free(void *self, bool forked)
 {
+	struct thread_pool *p = self;
+
 	(void)forked; /* memory is all there is to free */
-	thread_queues_close(self);
-	free(self);
+	thread_queues_close(p);
+	munmap(p, p->mapped);
 }
 
 static void pool_stats(void *self, struct weft_stats *ret)
@@ -138,15 +140,16 @@ static int check_opts(struct weft_thread_pool_opts *o)
 	return o->threads > WEFT_WORKERS_MAX || o->queue > QUEUE_MAX ? -ERANGE : 0;
 }
 
+/* Most of it is room for spare threads, so it is mapped: what nobody touches costs nothing. */
 static struct thread_pool *pool_alloc(const struct weft_thread_pool_opts *o)
 {
 	unsigned room = o->threads + WEFT_SPARES_MAX;
 	size_t size = sizeof(struct thread_pool) + room * sizeof(struct thread_worker);
-	struct thread_pool *p = aligned_alloc(_Alignof(struct thread_pool), size);
+	struct thread_pool *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (!p)
+	if (p == MAP_FAILED)
 		return NULL;
-	memset(p, 0, size);
+	p->mapped = size;
 	p->room = room;
 	p->size = o->threads;
 	p->limit = o->queue;
@@ -196,8 +199,7 @@ int weft_thread_pool_new(weft_executor **ret, const struct weft_thread_pool_opts
 		return -ENOMEM;
 	err = pool_start(p);
 	if (err) {
-		thread_queues_close(p);
-		free(p);
+		pool_free(p, false);
 		return err;
 	}
 	*ret = p->ex;

@@ -361,6 +361,11 @@ unsigned thread_seats_active(struct thread_pool *p)
 
 /* ---- Beginning and ending ---- */
 
+static unsigned processors(const struct thread_pool *p)
+{
+	return (unsigned)CPU_COUNT(&p->allowed);
+}
+
 static unsigned least(unsigned a, unsigned b)
 {
 	return a < b ? a : b;
@@ -374,7 +379,7 @@ int thread_seats_start(struct thread_pool *p, unsigned n)
 	weft__lock(&p->lock);
 	p->size = n; /* before the first of them looks */
 	/* Half of the threads at most, and half of the processors, which those have use for who work. */
-	p->searchers = least(n, weft_cpu_count()) > 1 ? least(n, weft_cpu_count()) / 2 : 1;
+	p->searchers = least(n, processors(p)) > 1 ? least(n, processors(p)) / 2 : 1;
 	while (p->threads < n && !err)
 		err = add_thread(p, &p->seat[p->threads], false);
 	p->size = p->threads;
