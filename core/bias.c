@@ -31,8 +31,8 @@ enum {
 
 void weft__bias_enter_shared(struct weft__bias *b)
 {
-	/* Relaxed: nothing was done inside. */
-	atom_store(&b->busy, 0, relaxed);
+	/* A2 release: nothing was done inside this time, but who reads this 0 needs what was done before. */
+	atom_store(&b->busy, 0, release);
 	weft__lock(&b->lock);
 }
 

@@ -81,6 +81,10 @@ enum weft_cancel weft_future_cancel(weft_future *f)
 	for (;;) {
 		uint32_t phase = weft__phase(f);
 
+		if (phase == PHASE_ENTERING) { /* what the submitter writes must not be looked at yet */
+			sched_yield();
+			continue;
+		}
 		if (phase == PHASE_IDLE || phase == PHASE_DONE || weft__forked(f->generation))
 			return WEFT_CANCEL_LATE;
 		if (weft__drop(f, -ECANCELED))

@@ -25,7 +25,10 @@ static int check(const weft_future *f)
 
 	if (phase == PHASE_IDLE)
 		return -EINVAL;
-	return phase != PHASE_DONE && weft__forked(f->generation) ? -ECHILD : 0;
+	/* What a submitter writes must not be looked at yet; he is in this process. */
+	if (phase == PHASE_DONE || phase == PHASE_ENTERING)
+		return 0;
+	return weft__forked(f->generation) ? -ECHILD : 0;
 }
 
 /* The deadline of a task that has not started is everybody's who waits for it. */

@@ -3,9 +3,9 @@
  * loop.c -- weft_for: a range of indices, where memory is shared.
  *
  * As many runners as the executor has workers, each a task. Each owns a row of units of the loop (range.h) and
- * takes pieces from its front; when it has no more, it takes the back half of another's. So runners that are
- * busy with costly indices are relieved of the rest, and those of a worker that has no time for this loop
- * are done by others.
+ * takes pieces from its front; when it has no more, it takes the back half of another's. The first that starts
+ * has them all. So who is busy with costly indices is relieved of the rest, and nothing waits for a worker that
+ * has no time for this loop.
  *
  * How large a piece is, time decides: a runner begins with one unit, and takes more and more until a piece is
  * worth its costs. What is dear after much that was cheap is met by a piece that is too large: so it is never

@@ -30,12 +30,13 @@
 #define SHORT_NS (20 * 1000) /* to take a piece and to look at the clock costs some 30 ns */
 #define LONG_NS  (100 * 1000)
 
+/* Pieces are a small part of a row, since all that is dear may lie side by side. But a short row of cheap
+ * units is not worth more pieces than these. */
 enum {
-	PIECES = 1024, /* of a long row, at least: all dear indices may lie side by side */
-	FEW_PIECES =
-		32, /* of a short one; with so many more than that the taking would be all that one does */
-	SMALL = 16, /* units of a piece that need not be smaller, if there are enough of them */
-	SELDOM = 8  /* pieces without a look at the clock, at most */
+	PIECES = 256,
+	FEW_PIECES = 32, /* if these have ... */
+	SMALL = 16,      /* ... no more units than that */
+	SELDOM = 8       /* pieces without a look at the clock, at most */
 };
 
 static uint32_t begin_of(uint64_t word)

@@ -138,6 +138,8 @@ static void run_as_guest(struct child *k)
 
 	weft__current = &guest;
 	k->fn(k->ctx);
+	while (guest.blocking) /* sections that it has left open */
+		weft_blocking_end();
 	weft__current = outer;
 	for (struct weft__scratch *s = guest.scratch, *next; s; s = next) {
 		next = s->next;

@@ -5,7 +5,7 @@
  *   tag  word          from -> to               order                      carries
  *   L1   lock.word     unlock -> lock           swap rel -> CAS/swap acq   all that the lock protects
  *   P1   parker.word   unpark -> park           swap rel -> swap acq       what the unparker did before
- *   E1   ec.waiters    prepare <-> notify       add seq_cst <-> fence,     nothing: a sleeper's look at the
+ *   E1   ec.waiters    prepare <-> notify       add, fence <-> fence,      nothing: a sleeper's look at the
  *                                               then load relaxed          condition or a notifier's look
  *                                                                          at waiters sees the other
  *   E2   ec.epoch      notify -> wait           add release -> load acq    the changed condition
@@ -56,8 +56,9 @@ void weft__unpark(struct weft__parker *p)
 
 uint32_t weft__ec_prepare(struct weft__eventcount *ec)
 {
+	atom_add(&ec->waiters, 1, relaxed);
 	/* E1 seq_cst: before the caller's look at the condition; pairs with the fence in notify. */
-	atom_add(&ec->waiters, 1, seq_cst);
+	atom_fence(seq_cst);
 	/* E2 acquire: pairs with notify's add, so that a new epoch comes with the changed condition. */
 	return atom_load(&ec->epoch, acquire);
 }
@@ -94,9 +95,10 @@ void weft__waitq_enter(struct weft__waitq *q, struct weft__waiter *w)
 {
 	weft__lock(&q->lock);
 	list_append(&q->head, &w->node);
-	/* Q1 seq_cst: before the caller's look at the condition; pairs with the fence in wake. */
-	atom_add(&q->n, 1, seq_cst);
+	atom_add(&q->n, 1, relaxed);
 	weft__unlock(&q->lock);
+	/* Q1 seq_cst: before the caller's look at the condition; pairs with the fence in wake. */
+	atom_fence(seq_cst);
 }
 
 void weft__waitq_enter_heavy(struct weft__waitq *q, struct weft__waiter *w)

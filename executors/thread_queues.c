@@ -278,20 +278,27 @@ static int push(struct thread_pool *p, struct weft_offer *offer, size_t *i)
 
 int thread_queues_submit(struct thread_pool *p, struct weft_offer *offer)
 {
+	bool force = offer->force, gathered = false;
 	size_t i = 0;
-	bool gathered = false;
 	int err = 0;
 
+	/* What must be taken goes into debt only if there is no token left anywhere. */
+	offer->force = false;
 	while (!err && i < offer->n && i < INT32_MAX) {
 		size_t before = i;
 
 		err = push(p, offer, &i);
-		if (err == -EAGAIN && (!gathered || i > before)) {
-			thread_tokens_gather(p);
+		if (i > before)
+			gathered = offer->force = false;
+		if (err == -EAGAIN && (!gathered || (force && !offer->force))) {
+			offer->force = gathered && force;
+			if (!gathered)
+				thread_tokens_gather(p);
 			gathered = true;
 			err = 0;
 		}
 	}
+	offer->force = force;
 	return i ? (int)i : err;
 }
 

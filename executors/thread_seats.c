@@ -96,6 +96,7 @@ static int add_thread(struct thread_pool *p, struct thread_seat *s, bool searchi
 	sit_down(w, s);
 	w->searching = searching;
 	w->stack_end = NULL;
+	w->pinned = NULL;
 	err = weft__thread_start(&w->thread, thread_worker_main, w);
 	if (err)
 		return err;

@@ -146,7 +146,9 @@ WEFT_API int weft_map(weft_executor *ex, weft_fn *fn, const void *args, size_t a
 /** Runs body over the ranges that make up begin..end, in parallel, on an executor that shares memory.
  *
  * @param body   Gets ranges of at most grain indices, each index once. Returns >= 0 or a negative errno.
- * @param grain  Indices; 0: some 32 ranges for each worker.
+ * @param grain  Indices; the ranges begin at begin + k * grain. 0: what pays, by the clock: single indices
+ *               first, more as long as a range takes less than some 20 us. So the work is shared evenly even if
+ *               indices differ in cost; but if each call costs something too, choose a grain.
  * @param ctx    Handed through, shared by all calls of body.
  * @return 0, also where begin >= end | the error of the first failed range in index order; no range
  *         behind it is begun any more | -EXDEV: ex has another address space | -ECANCELED: the

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * checker_fiber.c -- a stack for each thread of a model, and the switch between them. On x86-64 the switch
+ * is written out: it saves what a function must preserve, and costs some nanoseconds. Elsewhere ucontext
+ * does it, with two system calls each time.
+ *
+ * To the system all this is one thread, with one copy of each _Thread_local variable of the program. So they
+ * are exchanged at each switch.
+ */
+#include "checker.h"
+
+#include <link.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum { STACK = 128 * 1024, GUARD = 4096 };
+
+static void *new_stack(void)
+{
+	char *stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (stack == MAP_FAILED || mprotect(stack, GUARD, PROT_NONE)) {
+		perror("model: a stack");
+		exit(2);
+	}
+	return stack;
+}
+
+#ifdef __x86_64__
+
+void checker_switch(void **save, void *to);
+__asm__(".text\n"
+	".type checker_switch, @function\n"
+	"checker_switch:\n"
+	"	pushq %rbp\n"
+	"	pushq %rbx\n"
+	"	pushq %r12\n"
+	"	pushq %r13\n"
+	"	pushq %r14\n"
+	"	pushq %r15\n"
+	"	movq %rsp, (%rdi)\n"
+	"	movq %rsi, %rsp\n"
+	"	popq %r15\n"
+	"	popq %r14\n"
+	"	popq %r13\n"
+	"	popq %r12\n"
+	"	popq %rbx\n"
+	"	popq %rbp\n"
+	"	ret\n"
+	".size checker_switch, .-checker_switch\n");
+
+void fiber_make(struct thread *t, void (*entry)(void))
+{
+	void **sp;
+
+	if (!t->stack)
+		t->stack = new_stack();
+	sp = (void **)(void *)((char *)t->stack + STACK);
+	*--sp = NULL; /* where entry would return to: it does not */
+	*--sp = (void *)(uintptr_t)entry;
+	for (int i = 0; i < 6; i++)
+		*--sp = NULL;
+	t->sp = sp;
+}
+
+void fiber_switch(void **save, void *to)
+{
+	checker_switch(save, to);
+}
+
+#else
+
+#include <ucontext.h>
+
+static ucontext_t contexts[MODEL_THREADS + 1];
+
+void fiber_make(struct thread *t, void (*entry)(void))
+{
+	ucontext_t *c = &contexts[t - run.thread];
+
+	if (!t->stack)
+		t->stack = new_stack();
+	getcontext(c);
+	c->uc_stack.ss_sp = (char *)t->stack + GUARD;
+	c->uc_stack.ss_size = STACK - GUARD;
+	c->uc_link = NULL;
+	makecontext(c, entry, 0);
+	t->sp = c;
+}
+
+void fiber_switch(void **save, void *to)
+{
+	if (!*save) /* the body's, the first time */
+		*save = &contexts[MODEL_THREADS];
+	swapcontext(*save, to);
+}
+
+#endif
+
+/* ---- Variables of a thread. ---- */
+
+static unsigned char *locals;
+static size_t locals_size;
+static unsigned char fresh[LOCALS];
+
+/* The program itself is the first one asked for; libraries keep theirs. */
+static int find_locals(struct dl_phdr_info *info, size_t size, void *ctx)
+{
+	(void)size;
+	(void)ctx;
+	for (int i = 0; i < info->dlpi_phnum; i++)
+		if (info->dlpi_phdr[i].p_type == PT_TLS && info->dlpi_tls_data) {
+			locals = info->dlpi_tls_data;
+			locals_size = info->dlpi_phdr[i].p_memsz;
+		}
+	return 1;
+}
+
+void locals_reset(void)
+{
+	static bool found;
+
+	if (found) {
+		memcpy(locals, fresh, locals_size);
+		return;
+	}
+	found = true;
+	locals = fresh;
+	dl_iterate_phdr(find_locals, NULL);
+	if (locals_size > sizeof fresh)
+		too_large("variables of a thread");
+	memcpy(fresh, locals, locals_size);
+}
+
+void locals_copy(struct thread *to)
+{
+	memcpy(to->locals, locals, locals_size);
+}
+
+void locals_swap(struct thread *from, const struct thread *to)
+{
+	memcpy(from->locals, locals, locals_size);
+	memcpy(locals, to->locals, locals_size);
+}
+
+bool is_local(uintptr_t address)
+{
+	return address - (uintptr_t)locals < locals_size;
+}
