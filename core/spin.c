@@ -11,7 +11,7 @@
 
 enum {
 	TURNS = 16,       /* between two looks at the clock, which costs as much */
-	COURTESY = 8 * 16 /* between two offers of the processor: whom we wait for may be queued behind us */
+	COURTESY = 3 * 16 /* between two offers of the processor: whom we wait for may be queued behind us */
 };
 
 static int64_t most(const struct weft__spinner *s)
