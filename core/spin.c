@@ -9,10 +9,9 @@
 #include <sched.h>
 #include <weft/executor.h>
 
-enum {
-	TURNS = 16,       /* between two looks at the clock, which costs as much */
-	COURTESY = 3 * 16 /* between two offers of the processor: whom we wait for may be queued behind us */
-};
+/* Turns between two looks at the clock. Then the processor is offered to others, too: the thread that is
+ * waited for may have been woken on this one, and be queued behind us. */
+enum { TURNS = 16 };
 
 static int64_t most(const struct weft__spinner *s)
 {
@@ -52,8 +51,7 @@ bool weft__spin(struct weft__spinner *s, struct weft__spin *spin)
 	if (++spin->turns % TURNS)
 		return true;
 	if (weft_now() < spin->until) {
-		if (spin->turns % COURTESY == 0)
-			sched_yield();
+		sched_yield();
 		return true;
 	}
 	s->held_back += (most(s) - s->held_back) / 2;
