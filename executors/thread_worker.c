@@ -71,7 +71,8 @@ static bool search(struct thread_worker *w)
 	if (thread_seats_others_active(w))
 		weft__spin_full(&w->spinner, &spin);
 	for (unsigned turn = 0; !look(w, turn); turn++)
-		if (!w->searching || !weft__spin(&w->spinner, &spin))
+		/* N2 relaxed: who has seen it looks again, with acquire. */
+		if (!w->searching || atom_load(&w->pool->ending, relaxed) || !weft__spin(&w->spinner, &spin))
 			return false;
 	return weft__spin_won(&w->spinner, &spin);
 }

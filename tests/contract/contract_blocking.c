@@ -3,6 +3,7 @@
  * contract_blocking.c -- the threads of a pool: what they look like; who takes the place of one that blocks,
  * in a section or in a wait, and gives it back; what may run on top of a task that waits.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
@@ -177,45 +178,37 @@ TEST(blocking_outside_of_tasks)
 	weft_executor_free(ex);
 }
 
-/* A task that runs on top of another ends none of the other's sections. */
-static int on_top_fn(weft_call *call, const void *arg, void *result)
+static unsigned threads_of_the_process(void)
 {
-	struct section *s = *(struct section *const *)arg;
-	weft_task t = {.fn = section_fn};
-	struct section inner = {.ex = s->ex, .extra = 2, .begins = 1, .ends = 3, .started = s->started},
-		       *at = &inner;
-	(void)call, (void)result;
-	t.arg = &at;
-	t.arg_size = sizeof at;
-	weft_blocking_begin();
-	int err = weft_submit(s->ex, &t);
-	if (!err)
-		err = weft_future_wait(weft_task_future(&t), test_soon());
-	test_add(s->started, 1);
-	if (!err && !test_await(s->word, s->n))
-		err = -ETIME;
-	weft_blocking_end();
-	return err;
+	unsigned n = 0;
+	DIR *dir = opendir("/proc/self/task");
+	for (struct dirent *e; dir && (e = readdir(dir));)
+		n += e->d_name[0] != '.';
+	if (dir)
+		closedir(dir);
+	return n;
 }
 
-TEST(blocking_sections_of_tasks_on_top)
+TEST(blocking_spares_end)
 {
 	weft_executor *ex = pool_with("");
-	unsigned n = test_workers();
 	uint32_t started = 0, word = 0, *at = &word;
-	struct section s[8], *self[8];
-	weft_task t[8], opener = {.fn = add_fn, .arg = &at, .arg_size = sizeof at};
-	for (unsigned i = 0; i < n; i++) {
-		s[i] = (struct section){.ex = ex, .started = &started, .word = &word, .n = 1};
-		self[i] = &s[i];
-		t[i] = (weft_task){.fn = on_top_fn, .arg = &self[i], .arg_size = sizeof self[i]};
+	struct section s = {.ex = ex, .begins = 1, .started = &started, .word = &word, .n = 1}, *self = &s;
+	static weft_task t[SECTIONS];
+	weft_task opener = {.fn = add_fn, .arg = &at, .arg_size = sizeof at};
+	unsigned before = threads_of_the_process(), after;
+	for (int i = 0; i < SECTIONS; i++) {
+		t[i] = (weft_task){.fn = section_fn, .arg = &self, .arg_size = sizeof self};
 		REQUIRE_EQ(weft_submit(ex, &t[i]), 0);
 	}
-	REQUIRE(test_await(&started, 2 * n));
+	REQUIRE(test_await(&started, SECTIONS));
+	CHECK(threads_of_the_process() >= before - test_workers() + SECTIONS);
 	REQUIRE_EQ(weft_submit(ex, &opener), 0);
-	wait_all(t, n);
+	wait_all(t, SECTIONS);
+	for (weft_time end = test_soon(); (after = threads_of_the_process()) > before && weft_now() < end;)
+		test_sleep_ms(10);
+	CHECK_EQ(after, before);
 	test_wait(weft_task_future(&opener));
-	check_workers(ex, n);
 	weft_executor_free(ex);
 }
 
@@ -438,17 +431,27 @@ TEST(blocking_waits_as_deep_as_you_like)
 
 /* ---- What runs on top of a task that waits ---- */
 
-static _Thread_local int waiting;
+static _Thread_local const weft_future *awaited;
 static uint32_t intruders;
 
+/* Its argument is its own task: it may run on top of who waits for that. */
 static int stranger_fn(weft_call *call, const void *arg, void *result)
 {
-	(void)call, (void)arg, (void)result;
-	test_add(&intruders, waiting != 0);
+	(void)call, (void)result;
+	test_add(&intruders, awaited && awaited != weft_task_future((weft_task *)(uintptr_t)arg));
 	return 0;
 }
 
-/* Waits for a task that runs, with strangers of its own making and others behind it. */
+static int wait_alone(weft_future *f)
+{
+	awaited = f;
+	int err = weft_future_wait(f, test_soon());
+	awaited = NULL;
+	return err;
+}
+
+/* Waits, perhaps for a task that runs, with strangers of its own making and others behind it; then for the
+ * former, the last of them first. */
 static int lonely_fn(weft_call *call, const void *arg, void *result)
 {
 	struct section *s = *(struct section *const *)arg;
@@ -456,16 +459,14 @@ static int lonely_fn(weft_call *call, const void *arg, void *result)
 	int err = 0;
 	(void)call, (void)result;
 	for (int i = 0; i < 20 && !err; i++) {
-		t[i] = (weft_task){.fn = stranger_fn};
+		t[i] = (weft_task){.fn = stranger_fn, .arg = &t[i]};
 		err = weft_submit(s->ex, &t[i]);
 	}
-	waiting++;
 	test_add(s->started, 1);
-	if (!err)
-		err = weft_future_wait(s->f, test_soon());
-	waiting--;
-	for (int i = 0; i < 20 && !err; i++)
-		err = weft_future_wait(weft_task_future(&t[i]), test_soon());
+	if (!err && s->f)
+		err = wait_alone(s->f);
+	for (int i = 20; i-- > 0 && !err;)
+		err = wait_alone(weft_task_future(&t[i]));
 	return err;
 }
 
@@ -475,16 +476,16 @@ TEST(blocking_waits_run_no_strangers)
 	unsigned n = test_workers();
 	struct test_hold hold;
 	uint32_t started = 0;
-	struct section s = {.ex = ex, .started = &started}, *self = &s;
+	struct section s = {.ex = ex, .started = &started}, quick = s, *self[] = {&s, &quick};
 	static weft_task lonely[20], t[500];
 	test_hold_begin(&hold, n > 1 ? ex : (weft_executor_open(&other, "threads:1"), other), 1);
 	s.f = weft_task_future(&hold.task[0]);
 	for (int i = 0; i < 20; i++) {
-		lonely[i] = (weft_task){.fn = lonely_fn, .arg = &self, .arg_size = sizeof self};
+		lonely[i] = (weft_task){.fn = lonely_fn, .arg = &self[i % 2], .arg_size = sizeof *self};
 		REQUIRE_EQ(weft_submit(ex, &lonely[i]), 0);
 	}
 	for (int i = 0; i < 500; i++) {
-		t[i] = (weft_task){.fn = stranger_fn, .priority = i % 50 ? 0 : i % 3 - 1};
+		t[i] = (weft_task){.fn = stranger_fn, .arg = &t[i], .priority = i % 50 ? 0 : i % 3 - 1};
 		REQUIRE_EQ(weft_submit(ex, &t[i]), 0);
 	}
 	wait_all(t, 500);
