@@ -103,7 +103,6 @@ struct thread_pool {
 	uint32_t searchers; /* threads that may search at a time */
 	struct thread_queue *shard;
 	struct thread_seat *seat;
-	struct thread_queue *own; /* of its seat, for what its tasks submit; NULL also in a pool of one */
 	struct thread_ladder ladder;
 	_Alignas(128) atom_u64 tokens; /* places in the queue that are nowhere at hand: see thread_queues.c */
 	atom_u32 debt;                 /* tasks queued without a token */

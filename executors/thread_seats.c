@@ -159,9 +159,9 @@ static void wake_one(struct thread_pool *p)
 	/* Relaxed: it is raised under the lock; lowered also without, and then the one who did looks. */
 	if (wants_one(atom_load(&p->idlers, relaxed)))
 		w = p->sleeping ? wake_sleeper(p) : call_up(p);
-	weft__unlock(&p->lock);
-	if (w)
+	if (w) /* under the lock: who finds himself out of the list has his permit */
 		weft__unpark(&w->parker);
+	weft__unlock(&p->lock);
 }
 
 void thread_seats_notify(struct thread_pool *p)
@@ -269,16 +269,19 @@ static void wait_for_seat(struct thread_worker *w)
 {
 	struct thread_pool *p = w->pool;
 	weft_time until = weft_after(RESERVE_STAY);
+	int err;
 
 	push_front(&p->reserve, &w->node);
 	p->in_reserve++;
 	weft__unlock(&p->lock);
 	weft__tally_settle(&w->tally);
-	weft__park(&w->parker, until);
+	err = weft__park(&w->parker, until);
 	weft__lock(&p->lock);
 	if (list_linked(&w->node)) {
 		list_remove(&p->reserve, &w->node);
 		p->in_reserve--;
+	} else if (err) {
+		weft__park(&w->parker, WEFT_FOREVER); /* the permit that came too late must not stay */
 	}
 }
 

@@ -167,7 +167,7 @@ static void choose_victim(struct thread_worker *w)
 	w->victim_seen = 0;
 }
 
-static weft_task *rob_victim(struct thread_worker *w)
+static weft_task *rob_victim(struct thread_worker *w, uint32_t most)
 {
 	struct thread_queue *q = &w->pool->seat[w->victim].queue;
 	weft_task *t[THREAD_BATCH];
@@ -175,20 +175,25 @@ static weft_task *rob_victim(struct thread_worker *w)
 
 	if (!weft__bias_trylock(&q->bias))
 		return NULL;
-	n = pop_some(w->pool, q, t, at_least_one((q->ring.n + 1) / 2, THREAD_BATCH));
+	n = pop_some(w->pool, q, t, at_least_one((q->ring.n + 1) / 2, most));
 	weft__bias_unlock(&q->bias);
 	/* Relaxed: a figure for people. */
 	atom_store(&w->seat->stolen, atom_load(&w->seat->stolen, relaxed) + n, relaxed);
 	return adopt(w, t, n);
 }
 
-weft_task *thread_steal(struct thread_worker *w)
+static weft_task *steal(struct thread_worker *w, uint32_t most)
 {
-	weft_task *t = w->victim_seen && victim_waits(w) ? rob_victim(w) : NULL;
+	weft_task *t = w->victim_seen && victim_waits(w) ? rob_victim(w, most) : NULL;
 
 	if (!t)
 		choose_victim(w);
 	return t;
+}
+
+weft_task *thread_steal(struct thread_worker *w)
+{
+	return steal(w, THREAD_BATCH);
 }
 
 static struct weft__deque *deque_of_another(struct thread_worker *w, unsigned i)
@@ -243,7 +248,10 @@ static weft_task *from_outside(struct thread_worker *w)
 	/* Relaxed: a look. */
 	weft_task *t = atom_load(&w->pool->ladder.plain, relaxed) ? from_ladder(w->pool) : NULL;
 
-	return t ? t : from_shards(w, 1);
+	if (!t)
+		t = from_shards(w, 1);
+	/* What another has taken over in a batch may wait behind a task that does not end. */
+	return t ? t : steal(w, 1);
 }
 
 weft_task *thread_take(struct thread_worker *w)

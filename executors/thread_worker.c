@@ -70,10 +70,13 @@ static bool search(struct thread_worker *w)
 	thread_seats_search(w);
 	if (thread_seats_others_active(w))
 		weft__spin_full(&w->spinner, &spin);
-	for (unsigned turn = 0; !look(w, turn); turn++)
+	for (unsigned turn = 0; !look(w, turn); turn++) {
 		/* N2 relaxed: who has seen it looks again, with acquire. */
 		if (!w->searching || atom_load(&w->pool->ending, relaxed) || !weft__spin(&w->spinner, &spin))
 			return false;
+		if (turn == LOOKS) /* a stop waits for what we have */
+			weft__tally_settle(&w->tally);
+	}
 	return weft__spin_won(&w->spinner, &spin);
 }
 
