@@ -65,7 +65,6 @@ enum thread_life {
 struct thread_seat {
 	struct thread_queue queue;
 	struct list_node node; /* in pool.free, under pool.lock */
-	bool is_free;          /* likewise */
 	weft_task *cells[THREAD_SEAT_RING];
 	atom_u64 started, stolen, slept; /* figures for people, written by who sits here */
 };

@@ -13,24 +13,24 @@
  *
  * A task's word place says where it was put: queue and cell. Workers move it on without touching it. Who has
  * claimed a task that is queued, to cancel it or to run it in place, looks there, then through the seats,
- * until he has it: a task on its way between two queues is nowhere, but soon will be. A worker that has taken out a task that somebody else has claimed tells him
- * so, by NOWHERE, and touches it no more; so a cancelled task is its owner's again when the cancel returns.
+ * until he has it: a task on its way between two queues is nowhere, but soon will be. A worker that has taken
+ * out a task that somebody else has claimed tells him so, by NOWHERE, and touches it no more; so a cancelled
+ * task is its owner's again when the cancel returns.
  *
- *   tag  word       from -> to                order                       carries
- *   T1   f.place    worker -> claimer         store release -> load acq   that the worker is done with it
- *   T2   seen         submit <-> look_hard      store, unlock seq_cst <->   with a shard or the ladder: nothing,
- *                                             load lock.word, n           either the submitter sees the sleeper
- *                                                                         or the sleeper sees n
- *   T5   pushing    first push <-> is_pushing store, fence seq_cst <->   nothing: a sleeper that does not see it
- *                                             RMW seq_cst, load           needs no heavy fence, for the pusher
- *                                                                         sees the sleeper
- *   T3   queue.seen   submit <-> look_hard      store, light fence <->      the same with a seat, whose owner
- *                                             heavy fence, load           has no lock to release
+ *   tag  word      from -> to                 order                    carries
+ *   T1   f.place   worker -> claimer          store rel -> load acq    that the worker is done with it
+ *   T2   seen, n   submit <-> look_hard       store, unlock seq_cst    of a shard, the ladder: nothing. Either
+ *                                             <-> load of the lock's   the submitter sees the sleeper, or the
+ *                                             word seq_cst, load       sleeper sees what was put in
+ *   T3   seen      announce_own <-> sleep     store, light fence <->   the same of a seat, whose owner has no
+ *                                             heavy fence, load        lock to release
+ *   T5   pushing   announce_own <-> sleep     store, fence seq_cst     nothing: a sleeper that does not see it
+ *                                             <-> RMW seq_cst, load    needs no heavy fence, for the pusher
+ *                                                                      sees the sleeper
  */
 #include "thread_parts.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
