@@ -137,9 +137,9 @@ static void open_deque(struct thread_worker *w)
 
 static void close_deque(struct thread_worker *w)
 {
-	if (weft__deque_own)
+	if (weft__deque_own == &w->deque)
 		weft__deque_close(&w->deque);
-	weft__deque_own = NULL;
+	weft__deque_own = &weft__deque_none;
 }
 
 static void introduce(struct thread_worker *w)
