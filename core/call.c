@@ -106,12 +106,7 @@ bool weft__inside(weft_executor *ex)
 
 bool weft__take(weft_future *f)
 {
-	weft_executor *ex;
-
-	if (!weft__current || weft__phase(f) != PHASE_QUEUED)
-		return false;
-	ex = f->ex;
-	return ex->ops.take && ex->ops.take(ex->self, weft__task(f));
+	return weft__current && weft__phase(f) == PHASE_QUEUED && weft__take_queued(f);
 }
 
 /* Sleeps with the place of the thread's pool given up meanwhile. */

@@ -115,12 +115,13 @@ static int wait_asleep(weft_future *f, weft_time deadline)
 	return err;
 }
 
-int weft_future_wait(weft_future *f, weft_time deadline)
+/* One that is not done. */
+static __attribute__((noinline)) int wait_slowly(weft_future *f, weft_time deadline)
 {
 	bool over;
 	int err = check(f);
 
-	if (err || weft__phase(f) == PHASE_DONE)
+	if (err)
 		return err;
 	weft__release_pending();
 	if (weft__phase(f) == PHASE_DONE)
@@ -141,6 +142,27 @@ int weft_future_wait(weft_future *f, weft_time deadline)
 		err = wait_asleep(f, deadline);
 	weft__graph_leave();
 	return err;
+}
+
+/* What most waits inside a task come to: f has not started, and runs here and now. */
+static inline bool run_in_place(weft_future *f, uint32_t phase, weft_time deadline)
+{
+	weft_call *call = weft__current;
+
+	if (!call || phase != PHASE_QUEUED || deadline != WEFT_FOREVER || weft__pending ||
+	    weft__forked(f->generation) || weft__cancelled(call) || !weft__take_queued(f))
+		return false;
+	weft_impl_run(weft__task(f));
+	return true;
+}
+
+int weft_future_wait(weft_future *f, weft_time deadline)
+{
+	uint32_t phase = f ? weft__phase(f) : PHASE_IDLE;
+
+	if (phase == PHASE_DONE || run_in_place(f, phase, deadline))
+		return 0;
+	return wait_slowly(f, deadline);
 }
 
 int weft_future_status(const weft_future *f)

@@ -297,7 +297,7 @@ void weft__promised_drop(weft_executor *ex);
 void weft__promise_unlink(weft_future *f);
 
 /* run.c */
-/* Of call, remote_cancel and has_text are set. */
+/* Of call, remote_cancel is set. */
 int weft__body(weft_call *call, weft_task *t);
 
 /* call.c */
@@ -331,6 +331,14 @@ static inline bool weft__cancelled(const weft_call *call)
 
 bool weft__inside(weft_executor *ex); /* is this thread one of ex, running a task of it? */
 bool weft__take(weft_future *f);      /* may this thread run it here and now? If so, it has been started */
+
+/* The same, where f was QUEUED and the thread is in a task. */
+static inline bool weft__take_queued(weft_future *f)
+{
+	weft_executor *ex = f->ex;
+
+	return ex->ops.take && ex->ops.take(ex->self, weft__task(f));
+}
 
 /* cancel.c */
 bool weft__drop(weft_future *f, int status); /* ends it if it is PROMISED or QUEUED */
@@ -366,7 +374,16 @@ void weft__group_done(weft_group *g, int status);
 extern _Thread_local struct weft__tally *weft__tally WEFT__TLS;  /* the thread's own, or NULL */
 int weft__load_enter(weft_executor *ex, size_t n);               /* 0 or -ESHUTDOWN */
 int weft__load_enter_on_credit(struct weft__tally *y, size_t n); /* the same for the owner of y */
-void weft__load_hold(weft_executor *ex);                         /* one more, whether it stops or not */
+/* One, if y has credit and nothing stops; false: ask the one above. */
+static inline bool weft__load_enter_quickly(struct weft__tally *y)
+{
+	/* Relaxed: as in weft__load_enter_on_credit. */
+	if (!y->credit || atom_load(&y->ex->load, relaxed) & 1)
+		return false;
+	y->credit--;
+	return true;
+}
+void weft__load_hold(weft_executor *ex); /* one more, whether it stops or not */
 void weft__load_leave_slowly(weft_executor *ex, size_t n);
 void weft__tally_open(struct weft__tally *y, weft_executor *ex);
 void weft__tally_settle(struct weft__tally *y); /* gives back its credit; before its owner sleeps */
