@@ -49,6 +49,8 @@ MARKS = {
     ("Go", "flood"): "n", ("Python-threads", "create"): "f", ("Python-processes", "create"): "f",
     ("Python-threads", "primes"): "p", ("Python-processes", "primes"): "p",
 }
+MARKS |= {("floor", workload): "m" for workload in ("flood", "flood2", "help", "fib")}
+MARKS |= {(peer, workload): "m" for peer in ("floor-spin", "floor-sleep") for workload in ("hot", "cold")}
 for _peer, _workload in [key for key, mark in MARKS.items() if mark == "n"]:
     MARKS[_peer, "flood2"] = "n"
 NOTES = {
@@ -57,6 +59,7 @@ NOTES = {
     "f": "with a first task, since the workers start with it",
     "g": "may stay on the submitter's thread; pending: goroutines that wait",
     "i": "runs tasks in place once its queue is full, so some are plain calls",
+    "m": "no pool: what the machine takes for the same memory traffic, wake-ups or calls (peer_floor.c)",
     "n": "no future for each task: a counter of the library, or one beside it",
     "p": "against a loop in Python; the long numbers with a fiftieth of their divisions",
     "r": "a parallel region or loop, one turn for each thread",
