@@ -218,19 +218,18 @@ static bool look_on(struct child *k, struct weft__deque *mine)
 static void sleep_on(struct child *k)
 {
 	weft_call *call = weft__current;
-	weft_executor *ex = call ? weft__future(call->base->task)->ex : NULL;
 	uint32_t state;
 
 	weft__release_pending(); /* the child may wait for one of them */
-	if (ex && ex->ops.blocking)
-		ex->ops.blocking(ex->self, true);
+	if (call)
+		weft__tell_blocking(call, true);
 	while (!is_over(k, &state)) {
 		/* S3 relaxed: the thief's swap is on the same word. */
 		if (state == STATE_ASLEEP || atom_cas(&k->state, &state, STATE_ASLEEP, relaxed, relaxed))
 			weft__wait(&k->state, STATE_ASLEEP, WEFT_FOREVER, WEFT__PRIVATE);
 	}
-	if (ex && ex->ops.blocking)
-		ex->ops.blocking(ex->self, false);
+	if (call)
+		weft__tell_blocking(call, false);
 }
 
 static void await(struct child *k, struct weft__deque *mine)

@@ -160,7 +160,7 @@ struct weft__scratch {
 struct weft_call {
 	weft_task *task;
 	weft_call *outer; /* that waits further down on this thread's stack, or NULL */
-	weft_call *base;  /* the outermost: its executor owns the thread */
+	weft_call *base;  /* the outermost: its executor owns the thread, if it is not inline */
 	size_t reply_size;
 	struct weft__scratch *scratch;
 	const atom_u32 *remote_cancel; /* in a worker process: the word its parent raises */
@@ -322,6 +322,8 @@ int weft__body(weft_call *call, weft_task *t);
 /* call.c */
 /* The innermost call of this thread. Where the inline functions of fork-join find it too: spawn.c. */
 #define weft__current (weft_spawn_thread_1.call)
+/* Tells the owner of the thread, whatever lies on its stack, that it blocks, or no longer. */
+void weft__tell_blocking(const weft_call *call, bool blocked);
 /* 0, -ETIMEDOUT; where interruptible, -ECANCELED as soon as the calling task is cancelled. */
 int weft__sleep(struct weft__parker *p, weft_time deadline, bool interruptible);
 

@@ -85,6 +85,7 @@ struct thread_worker {
 	uint64_t victim_seen;             /* and what it saw there: thread_take.c */
 	const struct thread_seat *pinned; /* the seat whose processor it is on */
 	unsigned blocked;                 /* how many times over: sections, and a wait in them */
+	bool keeps_seat;                  /* it ends tasks while it is about to take one: thread_take.c */
 	unsigned turn;
 	pthread_t thread;
 	enum thread_life life; /* under pool.lock */

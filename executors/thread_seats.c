@@ -337,9 +337,11 @@ void thread_seats_block(struct thread_pool *p, bool blocked)
 {
 	struct thread_worker *w = thread_self_of(p);
 
-	if (w && blocked && w->blocked++ == 0)
+	if (!w || w->keeps_seat)
+		return;
+	if (blocked && w->blocked++ == 0)
 		block(w);
-	else if (w && !blocked && --w->blocked == 0)
+	else if (!blocked && --w->blocked == 0)
 		unblock(w);
 }
 
