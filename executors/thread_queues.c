@@ -221,7 +221,8 @@ static bool shard_quickly(struct thread_pool *p, weft_task *t)
 	}
 	/* T2 seq_cst: pairs with look_hard. */
 	weft__unlock_seq_cst(&q->bias.lock);
-	thread_seats_notify(p);
+	if (put)
+		thread_seats_notify(p);
 	return put;
 }
 

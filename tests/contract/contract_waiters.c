@@ -138,6 +138,7 @@ TEST(waiters_in_continuations_give_their_place_away)
 		CHECK_EQ(weft_future_status(weft_task_future(&next[i])), 3);
 	}
 	wait_all(&open, 1);
+	CHECK_EQ(weft_future_status(f), 0); /* opened, and did not give up */
 	check_workers(ex, n);
 	weft_executor_free(ex);
 	weft_executor_free(other);
