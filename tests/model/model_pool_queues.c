@@ -233,6 +233,7 @@ MODEL(pool_outside_first)
 THREAD(submit_when_done)
 {
 	model_assert(weft_future_wait(kit_future(0), WEFT_FOREVER) == 0);
+	model_assert(kit_result[0] == 1);
 	kit_submit(1, NULL);
 }
 
