@@ -20,7 +20,7 @@ struct worker {
 	struct weft__spinner looker; /* how long it looks before it sleeps */
 };
 
-/* Writes the bell if the pool has raised want. After a seq_cst fence. */
+/* Writes the bell if the pool has raised want. */
 static void ring_if(const struct worker *w, atom_u32 *want)
 {
 	uint64_t one = 1;
@@ -73,11 +73,9 @@ static bool await_state(struct worker *w, struct lane_slot *slot)
 	for (;;) {
 		weft_time since;
 
-		if (atom_load(&w->lane->hungry, relaxed) && !is_for_us(atom_load(&slot->state, relaxed))) {
-			/* B3 seq_cst: after our last DONE; pairs with the fence in lane_hunger. */
-			atom_fence(seq_cst);
+		/* At once if it is known already; tell_idle makes up for it if it is not. */
+		if (!is_for_us(atom_load(&slot->state, relaxed)))
 			ring_if(w, &w->lane->hungry);
-		}
 		if (look(w, slot))
 			return is_for_us(atom_load(&slot->state, relaxed));
 		since = weft__spin_asleep(&w->looker);
