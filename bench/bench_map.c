@@ -57,7 +57,8 @@ int main(int argc, char **argv)
 
 	for (size_t i = 0; i < BENCH_N_EXECUTORS; i++) {
 		load[i].spec = spec[i];
-		bench_add(&(struct bench){"map_million", spec[i], setup, run, teardown, &load[i], ELEMENTS, 1});
+		bench_add(
+			&(struct bench){"map_million", spec[i], setup, run, teardown, &load[i], ELEMENTS, 1});
 	}
 	return bench_main(argc, argv);
 }

@@ -22,7 +22,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 # The program of each family of peers, and what has to be there for it.
 PROGRAMS = {
-    "weft": "the library", "floor": "a C compiler", "pool": "a C compiler", "tbb": "libtbb-dev", "libgomp": "gcc",
+    "weft": "the library", "floor": "a C compiler", "futex": "a C++ compiler", "pool": "a C compiler",
+    "tbb": "libtbb-dev", "libgomp": "gcc",
     "libomp": "clang-14 and libomp-14-dev", "glib": "libglib2.0-dev", "uv": "libuv1-dev",
     "pthreadpool": "libpthreadpool-dev", "moodycamel": "libconcurrentqueue-dev", "asio": "libboost-dev",
     "go": "golang-go", "python": "python3",
