@@ -24,6 +24,8 @@ static const char *own_text(int err)
 		return "success";
 	case E2BIG:
 		return "larger than a slot";
+	case EADDRINUSE:
+		return "address range is taken";
 	case EAGAIN:
 		return "queue is full";
 	case EBADMSG:

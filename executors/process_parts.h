@@ -94,6 +94,7 @@ struct process_pool {
 	int bell;           /* eventfd: by workers and submitters, for the watcher */
 	int sock;           /* to the nursery; -1: gone */
 	int nursery;        /* its pidfd */
+	bool has_space;     /* workers have the regions */
 	pthread_t watcher;
 };
 

@@ -200,6 +200,8 @@ static void pool_free(void *self, bool forked)
 		close(p->nursery);
 	if (p->bell >= 0)
 		close(p->bell);
+	if (p->has_space)
+		weft__space_unref();
 	free(p->lane);
 	free(p);
 }
@@ -274,6 +276,8 @@ static int furnish(struct process_pool *p)
 	p->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (p->bell < 0)
 		return -errno;
+	/* Where they cannot be had, the pool does without, and it is weft_region_new that says so. */
+	p->has_space = !weft__space_ref();
 	p->sock = nursery_start(p->opts.start, p->bell);
 	if (p->sock < 0)
 		return p->sock;

@@ -174,6 +174,15 @@ static bool release_rest(struct process_pool *p)
 	return rest;
 }
 
+/* Where the regions are, for workers to have them from their start. */
+static int hand_over_space(const struct process_pool *p)
+{
+	struct nursery_msg m = {.kind = NURSERY_SPACE};
+	int fd = p->has_space ? weft__space_where(&m.space) : -1;
+
+	return nursery_send(p->sock, &m, &fd, fd >= 0 ? 1 : 0);
+}
+
 int process_greet_nursery(struct process_pool *p)
 {
 	struct nursery_msg m = {.kind = NURSERY_HELLO};
@@ -184,12 +193,18 @@ int process_greet_nursery(struct process_pool *p)
 		return -errno;
 	err = nursery_send(p->sock, &m, (int[]){p->bell, self}, 2);
 	close(self);
+	if (!err)
+		err = hand_over_space(p);
 	if (err)
 		return err;
 	while ((err = poll(&ready, 1, (int)(GREETING_PATIENCE / WEFT_MS(1)))) < 0 && errno == EINTR) {}
 	err = err > 0 ? nursery_recv(p->sock, &m, fds, 0) : 0;
 	if (err <= 0 || m.kind != NURSERY_READY || fds[0] < 0)
 		return -ENOEXEC;
+	if (m.error) {
+		close(fds[0]);
+		return m.error;
+	}
 	p->nursery = fds[0];
 	return 0;
 }
