@@ -5,11 +5,17 @@
  * A run is taken word by word, from its first page on. Who meets a page that is taken gives back what he has
  * and searches on. Of several that want overlapping runs, the one whose run begins last meets nobody before
  * him, so one of them succeeds.
+ *
+ * Pages are given memory before they are taken, because that takes long, and a death there then costs nothing.
+ * Giving memory twice, or for somebody else, does no harm. But what has memory may be trimmed before it is
+ * taken: so trims are counted, and who finds that there was one looks again, at pages that are his by then.
  */
 #include "region_map.h"
 #include "space.h"
 
 #include <errno.h>
+
+enum { TRIM_PAGES = 16 }; /* at a time: what a death in the middle would cost */
 
 enum which { TAKEN, BACKED };
 
@@ -122,16 +128,6 @@ static size_t find(const struct weft__map *m, size_t from, size_t to, size_t n, 
 	}
 }
 
-static size_t find_and_claim(const struct weft__map *m, size_t from, size_t to, size_t n, size_t align)
-{
-	size_t page;
-
-	do
-		page = find(m, from, to, n, align);
-	while (page != NO_PAGE && !claim(m, page, n));
-	return page;
-}
-
 static size_t search(const struct weft__map *m, size_t n, size_t align)
 {
 	size_t end = weft__pages_grown(m), page;
@@ -140,8 +136,8 @@ static size_t search(const struct weft__map *m, size_t n, size_t align)
 
 	if (rover >= end)
 		rover = 0;
-	page = find_and_claim(m, (size_t)rover, end, n, align);
-	return page == NO_PAGE && rover ? find_and_claim(m, 0, end, n, align) : page;
+	page = find(m, (size_t)rover, end, n, align);
+	return page == NO_PAGE && rover ? find(m, 0, end, n, align) : page;
 }
 
 /* More chunks, enough for n pages. 0: there are more, by us or by somebody else. */
@@ -159,49 +155,78 @@ static int grow(const struct weft__map *m, size_t n)
 	return 0;
 }
 
-/* Memory for pages that are ours. */
+/* Memory for those pages that are not known to have it. */
 static int back(const struct weft__map *m, size_t page, size_t n)
 {
-	size_t end = page + n, stop, k;
+	size_t end = page + n, stop;
 
 	for (; (page = next(m, BACKED, false, page, end)) < end; page = stop) {
 		stop = next(m, BACKED, true, page, end);
 		if (weft__space_back(weft__page_at(m, page), (stop - page) * REGION_PAGE))
 			return -ENOMEM;
-		for (size_t p = page; p < stop; p += k) {
-			uint64_t mask;
-
-			k = stop - p;
-			mask = part(p, &k);
-			/* Relaxed: the bits belong to whom the pages belong to; R5 hands them on. */
-			atom_or(word(m, BACKED, p), mask, relaxed);
-		}
 	}
 	return 0;
+}
+
+/* For pages that are ours. */
+static void note_backed(const struct weft__map *m, size_t page, size_t n)
+{
+	size_t k;
+
+	for (; n; page += k, n -= k) {
+		uint64_t mask;
+
+		k = n;
+		mask = part(page, &k);
+		/* Relaxed: the bits belong to whom the pages belong to; R5 hands them on. */
+		if ((atom_load(word(m, BACKED, page), relaxed) & mask) != mask)
+			atom_or(word(m, BACKED, page), mask, relaxed);
+	}
+}
+
+/* Gives pages memory, and then takes them. 0 | -ENOMEM | -EAGAIN: somebody was first */
+static int back_and_claim(const struct weft__map *m, size_t page, size_t n)
+{
+	/* R7 acquire: before the look at what has memory; pairs with the add in trim_run. */
+	uint64_t trims = atom_load(&m->head->trims, acquire);
+	int err = back(m, page, n);
+
+	if (err)
+		return err;
+	if (!claim(m, page, n))
+		return -EAGAIN;
+	/* Relaxed: if it was these pages that were trimmed, R5 has brought it. */
+	if (atom_load(&m->head->trims, relaxed) != trims)
+		err = back(m, page, n);
+	if (err)
+		release_run(m, page, n);
+	else
+		note_backed(m, page, n);
+	return err;
 }
 
 int weft__pages_take(const struct weft__map *m, size_t n, size_t align, size_t *ret_page)
 {
 	bool reclaimed = false;
-	size_t page;
+	int err = n > m->chunks * CHUNK_PAGES ? -ENOMEM : -EAGAIN;
 
-	if (n > m->chunks * CHUNK_PAGES)
-		return -ENOMEM;
-	while ((page = search(m, n, align)) == NO_PAGE) {
-		if (!grow(m, n))
-			continue;
-		if (reclaimed || !weft__slabs_reclaim(m))
-			return -ENOMEM;
-		reclaimed = true;
+	while (err == -EAGAIN) {
+		size_t page = search(m, n, align);
+
+		if (page != NO_PAGE) {
+			err = back_and_claim(m, page, n);
+			if (!err)
+				*ret_page = page;
+		} else if (grow(m, n)) {
+			if (reclaimed || !weft__slabs_reclaim(m))
+				return -ENOMEM;
+			reclaimed = true;
+		}
 	}
-	if (back(m, page, n)) {
-		weft__pages_give_back(m, page, n);
-		return -ENOMEM;
-	}
-	/* Relaxed: a hint. */
-	atom_store(&m->head->rover, page + n, relaxed);
-	*ret_page = page;
-	return 0;
+	if (!err)
+		/* Relaxed: a hint. */
+		atom_store(&m->head->rover, *ret_page + n, relaxed);
+	return err;
 }
 
 void weft__pages_give_back(const struct weft__map *m, size_t page, size_t n)
@@ -212,19 +237,25 @@ void weft__pages_give_back(const struct weft__map *m, size_t page, size_t n)
 		atom_store(&m->head->rover, page, relaxed);
 }
 
+/* Free pages, as far as they lie in one word. */
+static void trim_run(const struct weft__map *m, size_t page, size_t n)
+{
+	if (next(m, BACKED, true, page, page + n) == page + n || !claim(m, page, n))
+		return;
+	clear(word(m, BACKED, page), part(page, &n));
+	weft__space_drop(weft__page_at(m, page), n * REGION_PAGE);
+	/* R7 release: behind the drop; pairs with the load in back_and_claim. R5 brings it to the next owner. */
+	atom_add(&m->head->trims, 1, release);
+	release_run(m, page, n);
+}
+
 void weft__pages_trim(const struct weft__map *m)
 {
-	size_t end = weft__pages_grown(m), stop, k;
+	size_t end = weft__pages_grown(m), stop, most;
 
 	for (size_t page = 0; (page = next(m, TAKEN, false, page, end)) < end; page = stop) {
-		stop = next(m, TAKEN, true, page, end);
-		k = stop - page;
-		part(page, &k);
-		stop = page + k;
-		if (next(m, BACKED, true, page, stop) == stop || !claim(m, page, k))
-			continue;
-		clear(word(m, BACKED, page), part(page, &k));
-		weft__space_drop(weft__page_at(m, page), k * REGION_PAGE);
-		release_run(m, page, k);
+		most = round_up(page + 1, TRIM_PAGES);
+		stop = next(m, TAKEN, true, page, most < end ? most : end);
+		trim_run(m, page, stop - page);
 	}
 }

