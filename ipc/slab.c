@@ -94,7 +94,7 @@ static void mark(const struct weft__map *m, unsigned class, size_t granule)
 		atom_or(low, bit(granule), seq_cst);
 	/* R4 seq_cst: behind the change of low; pairs with clear_mark in forget_chunk. */
 	if (!(atom_load(high, seq_cst) & bit(granule / CHUNK_GRANULES)))
-		atom_or(high, bit(granule / CHUNK_GRANULES), seq_cst);
+		atom_or(high, bit(granule / CHUNK_GRANULES), relaxed); /* a hint */
 }
 
 static void unmark(const struct weft__map *m, unsigned class, size_t granule)
@@ -113,7 +113,7 @@ static void forget_chunk(const struct weft__map *m, unsigned class, size_t chunk
 	clear_mark(high, bit(chunk));
 	/* R4 seq_cst: pairs with the change of partial in mark. */
 	if (atom_load(&m->chunk[chunk].partial[class], seq_cst))
-		atom_or(high, bit(chunk), seq_cst);
+		atom_or(high, bit(chunk), relaxed); /* a hint */
 }
 
 /* A granule where a slab of the class may have free blocks. */
