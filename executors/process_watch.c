@@ -43,6 +43,7 @@ static void drop_queue(struct process_pool *p, bool broken)
 
 	weft__lock(&p->lock);
 	dropped = weft__taskq_drop(&p->q);
+	process_unstage_all(p, dropped);
 	snprintf(why, sizeof why, "no worker could be started: %s", weft_strerror(p->broken));
 	weft__unlock(&p->lock);
 	if (!broken) {

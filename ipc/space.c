@@ -44,10 +44,9 @@ static const struct weft__space places[] = {
 static const struct weft__space places[] = {{0, UINT32_MAX}}; /* there is no room */
 #endif
 
-struct weft__lock
-	weft__space_lock; /* of what follows; base and size change only between none and some users */
-static uintptr_t base;
-static size_t size;
+struct weft__lock weft__space_lock; /* of what follows */
+uintptr_t weft__space_base;
+size_t weft__space_size;
 static int fd = -1;
 static bool ours;   /* made by this process */
 static bool use_fd; /* the descriptor is sure to be ours still */
@@ -101,8 +100,8 @@ static int make(void)
 			close(memfd);
 			continue;
 		}
-		base = places[i].base;
-		size = places[i].size;
+		weft__space_base = places[i].base;
+		weft__space_size = places[i].size;
 		fd = memfd;
 		ours = use_fd = true;
 	}
@@ -116,7 +115,7 @@ int weft__space_ref(void)
 
 	pthread_once(&once, arrange);
 	weft__lock(&weft__space_lock);
-	if (!base)
+	if (!weft__space_base)
 		err = make();
 	else if (fd < 0)
 		err = -ENOTSUP;
@@ -130,10 +129,10 @@ void weft__space_unref(void)
 {
 	weft__lock(&weft__space_lock);
 	if (!--refs) {
-		syscall(SYS_munmap, base, size);
+		syscall(SYS_munmap, weft__space_base, weft__space_size);
 		close(fd);
 		fd = -1;
-		base = size = 0;
+		weft__space_base = weft__space_size = 0;
 		ours = use_fd = false;
 	}
 	weft__unlock(&weft__space_lock);
@@ -141,7 +140,7 @@ void weft__space_unref(void)
 
 int weft__space_where(struct weft__space *ret)
 {
-	*ret = (struct weft__space){base, size};
+	*ret = (struct weft__space){weft__space_base, weft__space_size};
 	return fd;
 }
 
@@ -149,27 +148,21 @@ int weft__space_attach(const struct weft__space *s, int memfd)
 {
 	int err = 0;
 
-	if (!base)
+	if (!weft__space_base)
 		err = map(s, memfd, PROT_READ | PROT_WRITE);
-	else if (base != s->base || mprotect((void *)base, size, PROT_READ | PROT_WRITE)) /* a fork has it */
+	else if (weft__space_base != s->base || mprotect((void *)weft__space_base, weft__space_size,
+							 PROT_READ | PROT_WRITE)) /* a fork has it */
 		err = -ENOMEM;
 	if (err)
 		return err;
 	if (fd >= 0)
 		close(fd);
-	base = s->base;
-	size = s->size;
+	weft__space_base = s->base;
+	weft__space_size = s->size;
 	fd = -1;
 	ours = use_fd = false;
 	attached = true;
 	return 0;
-}
-
-bool weft__space_has(const void *p, size_t n)
-{
-	uintptr_t at = (uintptr_t)p - base;
-
-	return at < size && n <= size - at;
 }
 
 bool weft__space_is_ours(void)
@@ -195,7 +188,7 @@ static void whole_pages(const void *p, size_t *n, uintptr_t *ret)
 static int back_step(uintptr_t at, size_t n)
 {
 	if (use_fd)
-		return posix_fallocate(fd, (off_t)(at - base), (off_t)n);
+		return posix_fallocate(fd, (off_t)(at - weft__space_base), (off_t)n);
 	return madvise((void *)at, n, MADV_POPULATE_WRITE) ? errno : 0;
 }
 

@@ -39,8 +39,17 @@ int weft__space_where(struct weft__space *ret);
  * 0 | -EADDRINUSE | -ENOMEM. */
 int weft__space_attach(const struct weft__space *s, int fd);
 
-/* Do these bytes lie in it? One look at private memory. */
-bool weft__space_has(const void *p, size_t n);
+/* Where it is: private memory, which changes only between none and some users. */
+extern uintptr_t weft__space_base;
+extern size_t weft__space_size;
+
+/* Do these bytes lie in it? */
+static inline bool weft__space_has(const void *p, size_t n)
+{
+	uintptr_t at = (uintptr_t)p - weft__space_base;
+
+	return at < weft__space_size && n <= weft__space_size - at;
+}
 
 /* May this process make and free regions? It may where it made the space. */
 bool weft__space_is_ours(void);
