@@ -204,6 +204,20 @@ static void await_events(struct nursery *n)
 	poll(n->poll, POLL_FIXED + n->n, -1);
 }
 
+/* Maps the regions, once for all workers to come. */
+static int take_space(const struct nursery *n, int32_t *ret_error)
+{
+	struct nursery_msg m;
+	int fds[NURSERY_FDS];
+
+	if (nursery_recv(n->sock, &m, fds, 0) <= 0 || m.kind != NURSERY_SPACE)
+		return -EPROTO;
+	*ret_error = m.space.base ? weft__space_attach(&m.space, fds[0]) : 0;
+	if (fds[0] >= 0)
+		close(fds[0]);
+	return 0;
+}
+
 static int greet(struct nursery *n)
 {
 	struct nursery_msg m, ready = {.kind = NURSERY_READY};
@@ -213,10 +227,12 @@ static int greet(struct nursery *n)
 		return -EPROTO;
 	n->bell = fds[0];
 	n->caller = fds[1];
+	if (take_space(n, &ready.error))
+		return -EPROTO;
 	self = (int)syscall(SYS_pidfd_open, getpid(), 0);
 	send_or_leave(n, &ready, self);
 	close(self);
-	return make_room(n);
+	return ready.error ? ready.error : make_room(n);
 }
 
 _Noreturn void nursery_main(int sock)

@@ -55,8 +55,9 @@ static int parse_start(const struct weft__spec *spec, enum weft_start *ret)
 
 static int open_processes(weft_executor **ret, const struct weft__spec *spec)
 {
-	static const char *const keys[] = {"queue", "name", "start", "max_tasks", "slot", NULL};
+	static const char *const keys[] = {"queue", "name", "start", "max_tasks", "slot", "large", NULL};
 	struct weft_process_pool_opts o = {.size = sizeof o, .workers = spec->count};
+	uint32_t large = 0;
 	int err = weft__spec_only(spec, keys);
 
 	if (!err)
@@ -67,6 +68,9 @@ static int open_processes(weft_executor **ret, const struct weft__spec *spec)
 		err = weft__spec_u32(spec, "max_tasks", 1, UINT32_MAX, &o.max_tasks);
 	if (!err)
 		err = weft__spec_u32(spec, "slot", 64, 1u << 28, &o.slot_size);
+	if (!err)
+		err = weft__spec_u32(spec, "large", 1u << 20, UINT32_MAX, &large);
+	o.large_limit = large;
 	o.name = weft__spec_find(spec, "name");
 	return err ? err : weft_process_pool_new(ret, &o);
 }

@@ -20,6 +20,7 @@
 #define QUEUE_MAX     (1u << 30)
 #define SLOT_DEFAULT  65536
 #define SLOT_MIN      64
+#define LARGE_DEFAULT ((uint64_t)1 << 30)
 #define SLOT_MAX      (1u << 28)
 
 /* Has the queue its fill? A submitter that meets the limit first empties lanes, then has the watcher told when
@@ -37,20 +38,22 @@ static bool is_full(struct process_pool *p, struct departures *gone)
 }
 
 /* A lane for t. Where all are full, and so much is done in one of them that it pays, it is emptied. */
-static struct lane_end *find_lane(struct process_pool *p, const weft_task *t, struct departures *gone)
+static struct lane_end *find_lane(struct process_pool *p, const weft_task *t, uint64_t large,
+				  struct departures *gone)
 {
-	struct lane_end *e = lanes_room_for(p, t);
+	struct lane_end *e = lanes_room_for(p, t, large);
 
 	for (unsigned i = 0; !e && i < p->n && !gone->n; i++)
 		if (lanes_have_done(&p->lane[i], DEPARTED / 2)) {
 			lanes_harvest(p, gone);
 			lanes_fill(p);
-			e = lanes_room_for(p, t);
+			e = lanes_room_for(p, t, large);
 		}
 	return e;
 }
 
-static int submit_one(struct process_pool *p, struct weft_offer *offer, size_t i, struct departures *gone)
+static int submit_one(struct process_pool *p, struct weft_offer *offer, size_t i, uint64_t large,
+		      struct departures *gone)
 {
 	weft_task *t = &offer->tasks[i];
 	struct weft__token token;
@@ -66,7 +69,8 @@ static int submit_one(struct process_pool *p, struct weft_offer *offer, size_t i
 	err = weft__token_make(t->fn, &token);
 	if (err)
 		return err;
-	e = find_lane(p, t, gone);
+	e = find_lane(p, t, large, gone);
+	offer->place_ = large;
 	err = weft__accept(offer, i, e ? PHASE_RUNNING : PHASE_QUEUED);
 	if (err)
 		return err;
@@ -83,12 +87,18 @@ static int pool_submit(void *self, struct weft_offer *offer)
 	struct process_pool *p = self;
 	struct departures gone;
 	size_t i = 0;
-	int err = 0;
+	uint64_t large;
+	int err = process_stage(p, &offer->tasks[0], &large);
 
+	if (err)
+		return err;
 	gone.n = 0;
 	weft__lock(&p->lock);
 	while (!err && i < offer->n && i < INT32_MAX && gone.n <= DEPARTED / 2) {
-		err = submit_one(p, offer, i, &gone);
+		/* A large one comes first, and is copied without the lock. */
+		if (i && !process_is_small(p, &offer->tasks[i]))
+			break;
+		err = submit_one(p, offer, i, i ? 0 : large, &gone);
 		i += !err;
 	}
 	if (p->q.n)
@@ -97,6 +107,8 @@ static int pool_submit(void *self, struct weft_offer *offer)
 	lanes_arm(p);
 	weft__unlock(&p->lock);
 	process_finish(p, &gone);
+	if (!i)
+		process_unstage(p, large);
 	return i ? (int)i : err;
 }
 
@@ -106,6 +118,7 @@ static void pool_remove(void *self, weft_task *t)
 
 	weft__lock(&p->lock);
 	weft__taskq_remove(&p->q, t);
+	process_unstage_task(p, t);
 	weft__unlock(&p->lock);
 }
 
@@ -118,7 +131,7 @@ static enum weft_cancel pool_interrupt(void *self, weft_task *t)
 
 	weft__lock(&p->lock);
 	place = atom_load(&f->place, relaxed); /* as the pool's lock orders */
-	answer = lane_interrupt(p, &p->lane[place >> 32], (uint32_t)place, t);
+	answer = lane_interrupt(p, process_lane_at(p, place), (uint32_t)place, t);
 	weft__unlock(&p->lock);
 	return answer;
 }
@@ -142,6 +155,8 @@ static void pool_stop(void *self, enum weft_stop how)
 	p->dropping = true;
 	queued = weft__taskq_drop(&p->q);
 	withdrawn = lanes_withdraw(p);
+	process_unstage_all(p, queued);
+	process_unstage_all(p, withdrawn);
 	p->killing |= how == WEFT_STOP_KILL;
 	if (p->killing)
 		lanes_kill_all(p);
@@ -200,6 +215,9 @@ static void pool_free(void *self, bool forked)
 		close(p->nursery);
 	if (p->bell >= 0)
 		close(p->bell);
+	weft_region_free(p->large);
+	if (p->has_space)
+		weft__space_unref();
 	free(p->lane);
 	free(p);
 }
@@ -223,6 +241,7 @@ static const struct weft_executor_ops pool_ops = {
 	.submit = pool_submit,
 	.remove = pool_remove,
 	.interrupt = pool_interrupt,
+	.carries = process_carries,
 	.inside = pool_inside,
 	.stop = pool_stop,
 	.join = pool_join,
@@ -238,11 +257,18 @@ static int check_opts(struct weft_process_pool_opts *o)
 		o->queue = QUEUE_DEFAULT;
 	if (!o->slot_size)
 		o->slot_size = SLOT_DEFAULT;
+	if (!o->large_limit)
+		o->large_limit = LARGE_DEFAULT;
 	if (o->start != WEFT_START_NURSERY && o->start != WEFT_START_FORK)
 		return -EINVAL;
 	if (o->workers > WEFT_WORKERS_MAX || o->queue > QUEUE_MAX)
 		return -ERANGE;
-	return o->slot_size < SLOT_MIN || o->slot_size > SLOT_MAX ? -ERANGE : 0;
+	if (o->large_limit < WEFT_REGION_LIMIT_MIN || o->large_limit > WEFT_REGION_LIMIT_MAX)
+		return -ERANGE;
+	if (o->slot_size < SLOT_MIN || o->slot_size > SLOT_MAX)
+		return -ERANGE;
+	o->slot_size = (uint32_t)lane_rounded(o->slot_size);
+	return 0;
 }
 
 static struct process_pool *allocate(const struct weft_process_pool_opts *o)
@@ -274,6 +300,8 @@ static int furnish(struct process_pool *p)
 	p->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (p->bell < 0)
 		return -errno;
+	/* Where they cannot be had, the pool does without, and it is weft_region_new that says so. */
+	p->has_space = !weft__space_ref();
 	p->sock = nursery_start(p->opts.start, p->bell);
 	if (p->sock < 0)
 		return p->sock;
@@ -299,7 +327,7 @@ int weft_process_pool_new(weft_executor **ret, const struct weft_process_pool_op
 	if (!p)
 		return -ENOMEM;
 	ops.workers = p->n;
-	ops.slot_size = lane_rounded(o.slot_size);
+	ops.slot_size = o.slot_size;
 	snprintf(name, sizeof name, "processes:%u", p->n);
 	err = furnish(p);
 	if (!err)

@@ -43,6 +43,7 @@ static void drop_queue(struct process_pool *p, bool broken)
 
 	weft__lock(&p->lock);
 	dropped = weft__taskq_drop(&p->q);
+	process_unstage_all(p, dropped);
 	snprintf(why, sizeof why, "no worker could be started: %s", weft_strerror(p->broken));
 	weft__unlock(&p->lock);
 	if (!broken) {
@@ -174,6 +175,15 @@ static bool release_rest(struct process_pool *p)
 	return rest;
 }
 
+/* Where the regions are, for workers to have them from their start. */
+static int hand_over_space(const struct process_pool *p)
+{
+	struct nursery_msg m = {.kind = NURSERY_SPACE};
+	int fd = p->has_space ? weft__space_where(&m.space) : -1;
+
+	return nursery_send(p->sock, &m, &fd, fd >= 0 ? 1 : 0);
+}
+
 int process_greet_nursery(struct process_pool *p)
 {
 	struct nursery_msg m = {.kind = NURSERY_HELLO};
@@ -184,12 +194,18 @@ int process_greet_nursery(struct process_pool *p)
 		return -errno;
 	err = nursery_send(p->sock, &m, (int[]){p->bell, self}, 2);
 	close(self);
+	if (!err)
+		err = hand_over_space(p);
 	if (err)
 		return err;
 	while ((err = poll(&ready, 1, (int)(GREETING_PATIENCE / WEFT_MS(1)))) < 0 && errno == EINTR) {}
 	err = err > 0 ? nursery_recv(p->sock, &m, fds, 0) : 0;
 	if (err <= 0 || m.kind != NURSERY_READY || fds[0] < 0)
 		return -ENOEXEC;
+	if (m.error) {
+		close(fds[0]);
+		return m.error;
+	}
 	p->nursery = fds[0];
 	return 0;
 }

@@ -21,6 +21,10 @@ static union {
 static struct lane *const lane = &memory.lane;
 static int bell = -1, ran, taken, saw_done, slept;
 
+/* In place of space.c: there are no regions. */
+uintptr_t weft__space_base;
+size_t weft__space_size;
+
 /* In place of token.c and call.c: the function is known, and its body adds one to its argument. */
 int weft__token_find(const struct weft__token *token, weft_fn **ret)
 {
