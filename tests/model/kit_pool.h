@@ -12,14 +12,14 @@
 #include "kit_task.h"
 #include "thread_parts.h"
 
-enum { KIT_WORKERS = 2, KIT_CELLS = 4 };
+enum { KIT_WORKERS = 3, KIT_CELLS = 4 };
 
 extern struct thread_pool *const kit_pool;
 extern struct thread_queue *const kit_shard;
 
-/* In the body: fresh tasks, and a fresh pool of size seats, with a worker on each, and room for limit tasks; the
- * other workers have no seat. It is the executor of kit_submit, too. */
-void kit_pool_start(unsigned size, uint32_t limit);
+/* In the body: fresh tasks, and a fresh pool of size seats, with a worker on each, more workers without one, and
+ * room for limit tasks. It is the executor of kit_submit, too. */
+void kit_pool_start(unsigned size, unsigned workers, uint32_t limit);
 
 /* In the body: puts task i into the queue of seat number seat, as if its owner had submitted it. */
 void kit_pool_put(unsigned seat, int i);

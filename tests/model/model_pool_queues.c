@@ -16,7 +16,7 @@ static int err;
 
 static void start(unsigned size, uint32_t limit)
 {
-	kit_pool_start(size, limit);
+	kit_pool_start(size, size, limit);
 	kit_pool_ready();
 	target = 0;
 	answer = WEFT_CANCEL_LATE;
@@ -70,12 +70,22 @@ THREAD(submit)
 	kit_submit(*(int *)arg, NULL);
 }
 
-/* T1: nobody touches the task any more, so it may go. */
-THREAD(cancel)
+THREAD(cancel_only)
 {
 	answer = weft_future_cancel(kit_future(target));
-	if (answer == WEFT_CANCEL_DROPPED)
-		model_gone(&kit_task[target], sizeof kit_task[target]);
+}
+
+/* T1: nobody touches the task any more, so its storage may be used for something else, or go. */
+THREAD(cancel)
+{
+	weft_task *t = &kit_task[target];
+
+	cancel_only(NULL);
+	if (answer != WEFT_CANCEL_DROPPED)
+		return;
+	for (unsigned i = 0; i < sizeof t->opaque_ / sizeof t->opaque_[0]; i++)
+		t->opaque_[i] = i;
+	model_gone(t, sizeof *t);
 }
 
 /* ---- T1: who takes a task out that is another's, and who has claimed one that is somewhere. ---- */
@@ -139,6 +149,39 @@ MODEL(pool_cancel_or_take_urgent)
 	model_thread("canceller", cancel, NULL);
 	model_run();
 	check(1);
+}
+
+/* A canceller who knows the task before its submitter does what he does. */
+MODEL(pool_cancel_or_submit)
+{
+	static int zero = 0;
+
+	start(1, 4);
+	model_thread("submitter", submit, &zero);
+	model_thread("canceller", cancel_only, NULL);
+	model_run();
+	check(1);
+}
+
+/* A submitter who knows by the refusals alone that the task is done. */
+THREAD(submit_again_and_take)
+{
+	struct thread_worker *w = kit_worker(1);
+
+	while (weft_submit(&kit_executor, &kit_task[0]))
+		atom_pause();
+	run(thread_take(w));
+}
+
+MODEL(pool_submit_when_done)
+{
+	start(2, 4);
+	kit_submit(0, NULL);
+	model_thread("worker", take, NULL);
+	model_thread("submitter", submit_again_and_take, NULL);
+	model_run();
+	model_assert(kit_result[0] == 2);
+	kit_pool_check(0);
 }
 
 /* ---- Owner and thief. ---- */
@@ -275,6 +318,85 @@ MODEL(pool_debt)
 	kit_submit(0, NULL);
 	model_thread("worker", take, NULL);
 	model_thread("submitter", submit_by_force, NULL);
+	model_run();
+	check(2);
+}
+
+/* A submitter that waits for room is woken when there is some: whoever takes the task out that was in the way. */
+THREAD(take_one)
+{
+	struct thread_worker *w = kit_worker(0);
+	weft_task *t;
+
+	while (!(t = thread_take(w))) /* there is one, but the lock of the queue may be taken */
+		atom_pause();
+	run(t);
+}
+
+/* weft_submit_wait in little: it tries once, and sleeps once. */
+THREAD(wait_for_room)
+{
+	struct weft__parker parker = {0};
+	struct weft__waiter waiter = {.parker = &parker};
+
+	weft__waitq_enter_heavy(&kit_executor.room, &waiter);
+	err = weft_submit(&kit_executor, &kit_task[1]);
+	if (err)
+		weft__park(&parker, WEFT_FOREVER);
+	weft__waitq_leave(&kit_executor.room, &waiter);
+}
+
+/* All of it. */
+THREAD(submit_and_wait)
+{
+	model_assert(weft_submit_wait(&kit_executor, &kit_task[1], WEFT_FOREVER) == 0);
+}
+
+static void check_room(void)
+{
+	if (err)
+		kit_submit(1, NULL);
+	check(2);
+}
+
+MODEL(pool_room_by_a_worker)
+{
+	start(1, 1);
+	kit_submit(0, NULL);
+	model_thread("worker", take_one, NULL);
+	model_thread("submitter", wait_for_room, NULL);
+	model_run();
+	check_room();
+}
+
+MODEL(pool_room_by_a_worker_urgently)
+{
+	start(1, 1);
+	kit_task[0].priority = 1;
+	kit_submit(0, NULL);
+	model_thread("worker", take_one, NULL);
+	model_thread("submitter", wait_for_room, NULL);
+	model_run();
+	check_room();
+}
+
+MODEL(pool_room_by_a_canceller)
+{
+	start(1, 1);
+	kit_submit(0, NULL);
+	model_thread("canceller", cancel_only, NULL);
+	model_thread("submitter", wait_for_room, NULL);
+	model_run();
+	check_room();
+}
+
+MODEL(pool_room_by_running_in_place)
+{
+	start(2, 1);
+	model_preemptions(-1);
+	kit_pool_put(0, 0);
+	model_thread("owner", run_in_place, NULL);
+	model_thread("submitter", submit_and_wait, NULL);
 	model_run();
 	check(2);
 }
