@@ -163,6 +163,16 @@ void kit_serve(struct thread_worker *w, unsigned n)
 		thread_worker_turn(w);
 }
 
+bool kit_is_queued(int i)
+{
+	uint32_t at;
+	bool found = weft__ring_find(&shard.ring, &kit_task[i], &at);
+
+	for (unsigned s = 0; s < kit_pool->room; s++)
+		found |= weft__ring_find(&seats[s].queue.ring, &kit_task[i], &at);
+	return found;
+}
+
 unsigned kit_queued(void)
 {
 	unsigned n = (unsigned)kit_pool->ladder.q.n + shard.ring.n;

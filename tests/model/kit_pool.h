@@ -38,7 +38,9 @@ struct thread_worker *kit_worker(unsigned i);
 /* Worker w works until it has run n tasks. */
 void kit_serve(struct thread_worker *w, unsigned n);
 
-/* In the body, when all have returned: how many tasks are queued; are there n, and is every token somewhere? */
+/* In the body, when all have returned: is task i in a queue; how many are; are there n, and is every token
+ * somewhere? */
+bool kit_is_queued(int i);
 unsigned kit_queued(void);
 void kit_pool_check(unsigned n);
 

@@ -13,6 +13,7 @@
 static int target; /* the task that is cancelled, or run in place */
 static enum weft_cancel answer;
 static int err;
+static bool claimed; /* it was run in place */
 
 static void start(unsigned size, uint32_t limit)
 {
@@ -21,6 +22,7 @@ static void start(unsigned size, uint32_t limit)
 	target = 0;
 	answer = WEFT_CANCEL_LATE;
 	err = 0;
+	claimed = false;
 }
 
 static void run(weft_task *t)
@@ -42,6 +44,7 @@ static void run_the_rest(void)
 static void check(int tasks)
 {
 	kit_pool_check(kit_queued());
+	model_assert(!kit_is_queued(target) || (answer != WEFT_CANCEL_DROPPED && !claimed));
 	run_the_rest();
 	kit_pool_check(0);
 	for (int i = 0; i < tasks; i++) {
@@ -184,6 +187,27 @@ MODEL(pool_submit_when_done)
 	kit_pool_check(0);
 }
 
+/* Who is refused gives his token back. */
+THREAD(submit_or_busy)
+{
+	int e = weft_submit(&kit_executor, &kit_task[0]);
+
+	model_assert(e == 0 || e == -EBUSY);
+	*(int *)arg = e;
+}
+
+MODEL(pool_submit_twice)
+{
+	static int e[2];
+
+	start(1, 4);
+	model_thread("submitter 1", submit_or_busy, &e[0]);
+	model_thread("submitter 2", submit_or_busy, &e[1]);
+	model_run();
+	model_assert(!e[0] != !e[1]);
+	check(1);
+}
+
 /* ---- Owner and thief. ---- */
 
 MODEL(pool_take_or_steal)
@@ -218,7 +242,8 @@ MODEL(pool_submit_or_steal)
 /* A wait inside a task runs the awaited one in place, wherever it is. */
 THREAD(run_in_place)
 {
-	if (thread_queues_claim(kit_worker(0), &kit_task[target]))
+	claimed = thread_queues_claim(kit_worker(0), &kit_task[target]);
+	if (claimed)
 		weft_impl_run(&kit_task[target]);
 }
 
@@ -346,12 +371,6 @@ THREAD(wait_for_room)
 	weft__waitq_leave(&kit_executor.room, &waiter);
 }
 
-/* All of it. */
-THREAD(submit_and_wait)
-{
-	model_assert(weft_submit_wait(&kit_executor, &kit_task[1], WEFT_FOREVER) == 0);
-}
-
 static void check_room(void)
 {
 	if (err)
@@ -369,17 +388,6 @@ MODEL(pool_room_by_a_worker)
 	check_room();
 }
 
-MODEL(pool_room_by_a_worker_urgently)
-{
-	start(1, 1);
-	kit_task[0].priority = 1;
-	kit_submit(0, NULL);
-	model_thread("worker", take_one, NULL);
-	model_thread("submitter", wait_for_room, NULL);
-	model_run();
-	check_room();
-}
-
 MODEL(pool_room_by_a_canceller)
 {
 	start(1, 1);
@@ -388,6 +396,25 @@ MODEL(pool_room_by_a_canceller)
 	model_thread("submitter", wait_for_room, NULL);
 	model_run();
 	check_room();
+}
+
+/* All of it. */
+THREAD(submit_and_wait)
+{
+	model_assert(weft_submit_wait(&kit_executor, &kit_task[1], WEFT_FOREVER) == 0);
+}
+
+/* Woken before the place is free it finds none, and sleeps again: it has to be woken once more. */
+MODEL(pool_room_by_a_worker_urgently)
+{
+	start(1, 1);
+	model_preemptions(-1);
+	kit_task[0].priority = 1;
+	kit_submit(0, NULL);
+	model_thread("worker", take, NULL);
+	model_thread("submitter", submit_and_wait, NULL);
+	model_run();
+	check(2);
 }
 
 MODEL(pool_room_by_running_in_place)
