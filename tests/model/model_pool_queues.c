@@ -78,17 +78,20 @@ THREAD(cancel_only)
 	answer = weft_future_cancel(kit_future(target));
 }
 
-/* T1: nobody touches the task any more, so its storage may be used for something else, or go. */
-THREAD(cancel)
+/* Nobody touches the task any more, so its storage may be used for something else, or go. */
+static void reuse(weft_task *t)
 {
-	weft_task *t = &kit_task[target];
-
-	cancel_only(NULL);
-	if (answer != WEFT_CANCEL_DROPPED)
-		return;
 	for (unsigned i = 0; i < sizeof t->opaque_ / sizeof t->opaque_[0]; i++)
 		t->opaque_[i] = i;
 	model_gone(t, sizeof *t);
+}
+
+/* T1: once the canceller knows. */
+THREAD(cancel)
+{
+	cancel_only(NULL);
+	if (answer == WEFT_CANCEL_DROPPED)
+		reuse(&kit_task[target]);
 }
 
 /* ---- T1: who takes a task out that is another's, and who has claimed one that is somewhere. ---- */
@@ -243,8 +246,10 @@ MODEL(pool_submit_or_steal)
 THREAD(run_in_place)
 {
 	claimed = thread_queues_claim(kit_worker(0), &kit_task[target]);
-	if (claimed)
+	if (claimed) {
 		weft_impl_run(&kit_task[target]);
+		reuse(&kit_task[target]);
+	}
 }
 
 MODEL(pool_run_in_place_or_steal)
@@ -404,7 +409,7 @@ THREAD(submit_and_wait)
 	model_assert(weft_submit_wait(&kit_executor, &kit_task[1], WEFT_FOREVER) == 0);
 }
 
-/* Woken before the place is free it finds none, and sleeps again: it has to be woken once more. */
+/* It is woken before the place is free; but that gets free under a lock which its next look has to take. */
 MODEL(pool_room_by_a_worker_urgently)
 {
 	start(1, 1);

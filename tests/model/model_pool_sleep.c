@@ -326,7 +326,7 @@ static void check_replaced(void)
 	struct thread_worker *spare = &kit_pool->worker[1];
 
 	model_assert(kit_pool->worker[0].seat || !kit_queued() || (spare->seat && spare->parker.word));
-	model_assert(kit_pool->in_reserve == !spare->seat);
+	model_assert(kit_pool->in_reserve == !spare->seat && !(kit_pool->worker[0].seat && spare->seat));
 }
 
 MODEL(pool_blocks_or_submit)
