@@ -135,8 +135,9 @@ THREAD(stop_for_a_while)
 {
 	int err = weft_executor_stop(&kit_executor, WEFT_STOP_DRAIN, 1);
 
-	model_assert(err == 0 || (err == -ETIMEDOUT && joined == 0));
+	model_assert(err ? err == -ETIMEDOUT && joined == 0 : joined == 1 && kit_result[1] == 2);
 	stop_and_see(NULL);
+	model_assert(kit_result[1] == 2);
 }
 
 MODEL(stop_for_a_while_only)
