@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -193,7 +194,8 @@ static void pool_join(void *self)
 	pthread_join(p->watcher, NULL);
 	if (p->sock < 0)
 		return;
-	nursery_send(p->sock, &quit, NULL, 0);
+	if (nursery_send(p->sock, &quit, NULL, 0))
+		shutdown(p->sock, SHUT_RDWR); /* then it meets the end of the socket, whoever has copies */
 	end.fd = p->nursery;
 	while (poll(&end, 1, -1) < 0 && errno == EINTR) {}
 }
