@@ -324,8 +324,13 @@ static int use_scratch(void)
 
 static void sweep_calls(const char *on)
 {
-	REQUIRE_EQ(weft_executor_open(&ex, on), 0);
-	CHECK_EQ(use(ex), 0);
+	/* What a process asks for once, its threads may ask for at any time: the first pool's have ended. */
+	for (int i = 0; i < 2; i++) {
+		if (i)
+			weft_executor_free(ex);
+		REQUIRE_EQ(weft_executor_open(&ex, on), 0);
+		CHECK_EQ(use(ex), 0);
+	}
 	sweep("weft_async", make_async);
 	sweep("weft_async that fails", fail_async);
 	sweep("weft_map", map_many);
