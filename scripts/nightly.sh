@@ -11,6 +11,7 @@
 #   mutation     each memory order weakened in turn, with the large models too
 #   spin         the lane's protocol with one death more, and each mistake that has been thought of
 #   storms       a million tasks in each kind of kill storm
+#   fuzz         libFuzzer, a minute for each of its targets
 #   tidy         clang-tidy over the library, if it is there
 #
 # WEFT_NIGHTLY_TESTS   a pattern of ctest: only such tests of asan, tsan, clang, chaos and models
@@ -46,6 +47,7 @@ command_of() {
 	storms)
 		echo "WEFT_STORM_TASKS=1000000 sh tests/storm/storms.sh"
 		;;
+	fuzz) echo "sh tests/fuzz/fuzz.sh 60" ;;
 	tidy)
 		echo "cmake --preset clang && $(find_tidy || :) -p build/clang --quiet --warnings-as-errors='*'" \
 			"core/*.c executors/*.c"
@@ -81,7 +83,7 @@ run() {
 	[ "$status" -eq 0 ]
 }
 
-[ $# -gt 0 ] || set -- asan tsan clang chaos models mutation spin storms tidy
+[ $# -gt 0 ] || set -- asan tsan clang chaos models mutation spin storms fuzz tidy
 for part; do
 	command_of "$part" >/dev/null || exit 2
 done
