@@ -148,7 +148,10 @@ static void describe_death(struct weft__outcome *o, const struct weft__death *d)
 			 d->code);
 	else
 		snprintf(o->death_text, sizeof o->death_text, "worker %d killed by signal %d (%s)%s", d->pid,
-			 d->signal, signal_text(d->signal), d->core ? ", core dumped" : "");
+			 d->signal, signal_text(d->signal),
+			 d->core  ? ", core dumped"
+			 : d->oom ? ", probably out of memory"
+				  : "");
 }
 
 const struct weft__outcome *weft__outcome(const weft_future *f)

@@ -87,7 +87,8 @@ struct weft__live {
 
 /* ... and what is there afterwards. */
 struct weft__death {
-	int32_t pid, signal, code, core;
+	int32_t pid, signal, code;
+	int16_t core, oom;
 	int64_t utime_us, stime_us, maxrss_kib;
 };
 

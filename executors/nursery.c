@@ -9,6 +9,7 @@
  */
 #include "nursery.h"
 #include "lane.h"
+#include "nursery_oom.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -35,6 +36,7 @@ struct nursery {
 	struct child *child;
 	struct pollfd *poll; /* sock, caller, then one per child */
 	size_t n, room;
+	struct nursery_oom oom;
 };
 
 enum { POLL_FIXED = 2 };
@@ -83,6 +85,7 @@ static _Noreturn void be_worker(const struct nursery *n, int memfd, size_t slot_
 	reset_signals(false);
 	close(n->sock);
 	close(n->caller);
+	close(n->oom.fd);
 	for (size_t i = 0; i < n->n; i++)
 		close(n->child[i].pidfd);
 	lane = mmap(NULL, lane_size(slot_size), PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
@@ -166,6 +169,7 @@ static void bury(struct nursery *n, size_t i)
 	if (wait4(c->pid, &status, 0, &usage) == c->pid) {
 		m.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 		m.core = WIFSIGNALED(status) && WCOREDUMP(status);
+		m.oom = m.signal == SIGKILL && nursery_oom_look(&n->oom);
 		m.code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
 		m.utime_us = microseconds(usage.ru_utime);
 		m.stime_us = microseconds(usage.ru_stime);
@@ -216,6 +220,7 @@ static int greet(struct nursery *n)
 	self = (int)syscall(SYS_pidfd_open, getpid(), 0);
 	send_or_leave(n, &ready, self);
 	close(self);
+	nursery_oom_init(&n->oom, "");
 	return make_room(n);
 }
 

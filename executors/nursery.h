@@ -43,7 +43,7 @@ struct nursery_msg {
 	uint64_t slot_size;                     /* SPAWN: bytes */
 	int32_t pid;                            /* SPAWNED, DIED */
 	int32_t error;                          /* FAILED: negative errno */
-	int32_t signal, code, core;             /* DIED */
+	int32_t signal, code, core, oom;        /* DIED */
 	int64_t utime_us, stime_us, maxrss_kib; /* DIED */
 };
 

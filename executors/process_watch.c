@@ -116,7 +116,8 @@ static void hear(struct process_pool *p, const struct nursery_msg *m, int fds[NU
 	struct weft__death death = {.pid = m->pid,
 				    .signal = m->signal,
 				    .code = m->code,
-				    .core = m->core,
+				    .core = (int16_t)m->core,
+				    .oom = m->oom && !(e && e->killed),
 				    .utime_us = m->utime_us,
 				    .stime_us = m->stime_us,
 				    .maxrss_kib = m->maxrss_kib};
