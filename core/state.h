@@ -274,6 +274,7 @@ static inline void weft__reply(weft_future *f, size_t n)
 /* finish.c */
 struct weft__lock *weft__stripe(const weft_future *f);
 void weft__finish(weft_future *f, int status, const char *text, const struct weft__death *death);
+void weft__death_text(const struct weft__death *d, char *ret, size_t size);
 struct weft__link *weft__publish(
 	weft_future *f); /* DONE, and all that hangs on it fired, but what it returns */
 const struct weft__outcome *weft__outcome(const weft_future *f);

@@ -37,6 +37,7 @@
 
 #include "state.h"
 #include "token.h"
+#include "worker_plan.h"
 
 enum {
 	LANE_SLOTS = 8, /* a power of two */
@@ -73,6 +74,7 @@ struct lane {
 	_Alignas(LANE_ALIGN) atom_u32 listening; /* the pool wants its descriptor written */
 	uint32_t slot_size;                      /* bytes of payload per slot */
 	uint32_t max_tasks;                      /* 0: no limit */
+	struct worker_report report;
 	_Alignas(LANE_ALIGN) struct lane_slot slot[LANE_SLOTS];
 };
 

@@ -10,6 +10,7 @@
 #include "nursery.h"
 #include "lane.h"
 #include "nursery_oom.h"
+#include "worker_start.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,7 +33,8 @@ struct child {
 };
 
 struct nursery {
-	int sock, bell, caller;
+	int sock, bell, caller, plan_fd;
+	const struct worker_plan *plan;
 	struct child *child;
 	struct pollfd *poll; /* sock, caller, then one per child */
 	size_t n, room;
@@ -74,10 +76,8 @@ static void send_or_leave(const struct nursery *n, const struct nursery_msg *m, 
 		_exit(0); /* the caller has gone; the workers follow us */
 }
 
-static _Noreturn void be_worker(const struct nursery *n, int memfd, size_t slot_size, pid_t nursery_pid)
+static _Noreturn void be_worker(const struct nursery *n, int memfd, pid_t nursery_pid)
 {
-	struct lane *lane;
-
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != nursery_pid)
 		_exit(0); /* it died before the line above */
@@ -88,11 +88,10 @@ static _Noreturn void be_worker(const struct nursery *n, int memfd, size_t slot_
 	close(n->oom.fd);
 	for (size_t i = 0; i < n->n; i++)
 		close(n->child[i].pidfd);
-	lane = mmap(NULL, lane_size(slot_size), PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
-	close(memfd);
-	if (lane != MAP_FAILED)
-		worker_main(lane, slot_size, n->bell);
-	_exit(lane == MAP_FAILED ? 127 : 0);
+	if (n->plan->start == WEFT_START_SPAWN)
+		worker_exec(memfd, n->bell, n->plan_fd);
+	close(n->plan_fd);
+	worker_start(n->plan, memfd, n->bell);
 }
 
 static int make_room(struct nursery *n)
@@ -116,13 +115,13 @@ static int make_room(struct nursery *n)
 }
 
 /* Forks a worker; returns its pidfd. */
-static int fork_worker(const struct nursery *n, const struct nursery_msg *m, int memfd, pid_t *ret)
+static int fork_worker(const struct nursery *n, int memfd, pid_t *ret)
 {
 	pid_t self = getpid(), pid = fork();
 	int pidfd;
 
 	if (!pid)
-		be_worker(n, memfd, m->slot_size, self);
+		be_worker(n, memfd, self);
 	if (pid < 0)
 		return -errno;
 	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -142,7 +141,7 @@ static void spawn(struct nursery *n, const struct nursery_msg *m, int memfd)
 	int pidfd = make_room(n);
 
 	if (!pidfd)
-		pidfd = fork_worker(n, m, memfd, &answer.pid);
+		pidfd = fork_worker(n, memfd, &answer.pid);
 	if (pidfd < 0) {
 		answer.kind = NURSERY_FAILED;
 		answer.error = pidfd;
@@ -217,6 +216,12 @@ static int greet(struct nursery *n)
 		return -EPROTO;
 	n->bell = fds[0];
 	n->caller = fds[1];
+	if (nursery_recv(n->sock, &m, fds, 0) <= 0 || m.kind != NURSERY_PLAN || fds[0] < 0)
+		return -EPROTO;
+	n->plan_fd = fds[0];
+	n->plan = mmap(NULL, plan_size(), PROT_READ, MAP_SHARED, n->plan_fd, 0);
+	if (n->plan == MAP_FAILED)
+		return -ENOMEM;
 	self = (int)syscall(SYS_pidfd_open, getpid(), 0);
 	send_or_leave(n, &ready, self);
 	close(self);

@@ -16,13 +16,6 @@
  * to be taken back when workers are uneven. */
 #define LANE_DEPTH 4
 
-#define RETRY_FIRST WEFT_MS(10)
-#define RETRY_LAST  WEFT_SECONDS(1)
-#define RETRY_MOST  8 /* workers in a row that could not start: then the pool is broken */
-
-/* A worker that did nothing and ended sooner counts as one that could not start. */
-#define EARLY_DEATH WEFT_MS(100)
-
 static struct weft__live *live(weft_task *t)
 {
 	return &weft__future(t)->live;
@@ -380,17 +373,6 @@ static void release_lane(struct lane_end *e, size_t slot_size)
 	memset(e->task, 0, sizeof e->task);
 }
 
-/* When to try again: at once, unless workers fail one after another. */
-static void schedule_retry(struct lane_end *e, bool useful)
-{
-	weft_time delay = 0;
-
-	e->failures = useful || weft_now() - e->born > EARLY_DEATH ? 0 : e->failures + 1;
-	for (unsigned i = 1; i < e->failures && delay < RETRY_LAST; i++)
-		delay = delay ? 2 * delay : RETRY_FIRST;
-	e->retry_at = weft_after(delay);
-}
-
 void lane_close(struct lane_end *e)
 {
 	e->life = LANE_DOWN;
@@ -424,21 +406,8 @@ void lane_bury(struct process_pool *p, struct lane_end *e, const struct weft__de
 {
 	/* One that ended by itself, idle, has reached max_tasks or was told to leave. */
 	p->deaths += !e->killed && !e->leaving && (d->signal || e->interrupted);
-	schedule_retry(e, e->useful || e->interrupted || e->killed);
+	lane_ended(p, e, d);
 	release_lane(e, p->opts.slot_size);
-}
-
-void lane_failed(struct process_pool *p, struct lane_end *e, int err)
-{
-	bool any = false;
-
-	e->life = LANE_DOWN;
-	e->born = weft_now();
-	schedule_retry(e, false);
-	for (unsigned i = 0; i < p->n; i++)
-		any |= p->lane[i].life == LANE_UP;
-	if (!any && e->failures >= RETRY_MOST)
-		p->broken = err;
 }
 
 void lane_start(struct process_pool *p, unsigned i)
@@ -448,15 +417,15 @@ void lane_start(struct process_pool *p, unsigned i)
 	int memfd = lane_create(&e->shared, p->opts.slot_size, p->opts.max_tasks);
 	int err = memfd;
 
-	m.slot_size = p->opts.slot_size;
 	if (memfd >= 0) {
+		e->shared->report.number = i;
 		err = nursery_send(p->sock, &m, &memfd, 1);
 		close(memfd);
 		if (err)
 			release_lane(e, p->opts.slot_size);
 	}
 	if (err < 0) {
-		lane_failed(p, e, err);
+		lane_failed(p, e, err, NULL);
 		return;
 	}
 	e->epoch++;

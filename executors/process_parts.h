@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * process_parts.h -- the pool's side of the executor "processes", in three files:
+ * process_parts.h -- the pool's side of the executor "processes", in five files:
  *
  *   process_pool.c   what the library asks: submit, cancel, stop, statistics; making and freeing
  *   process_lanes.c  which task is in which slot of which lane: filling, emptying, taking back, burying
+ *   process_start.c  workers that do not start: when to try again, when to give up
+ *   process_plan.c   what workers are made with (worker_plan.h)
  *   process_watch.c  the one thread of a pool: hears of finished tasks and dead workers, keeps deadlines
  *
  * A task accepted by the pool waits in the queue until a lane has a free slot; from then on it counts as
@@ -16,6 +18,7 @@
 #include "lane.h"
 #include "nursery.h"
 #include "taskq.h"
+#include "worker_plan.h"
 
 #include <pthread.h>
 
@@ -61,9 +64,13 @@ struct process_pool {
 	int32_t low;    /* no task in a lane has a lower priority */
 	unsigned deaths;
 	bool dropping, killing, ending;
-	int broken;         /* negative errno: no worker can be started */
+	int broken;                                /* negative errno: no worker can be started */
+	char broken_text[WEFT_ERROR_TEXT_MAX + 1]; /* why */
+	struct worker_plan *plan;
+	int plan_fd;
 	weft_time leave_by; /* when ending: who is still there then is killed */
 	bool leave_late;    /* they have been killed, and are still there */
+	weft_time probe_at; /* when broken: the next try */
 	weft_time wake_at;  /* when the watcher will look at deadlines next */
 	int bell;           /* eventfd: by workers and submitters, for the watcher */
 	int sock;           /* to the nursery; -1: gone */
@@ -92,8 +99,7 @@ void lanes_ask_all(struct process_pool *p);               /* the tasks that run,
 void lanes_kill_all(struct process_pool *p);
 void lane_kill(struct lane_end *e);
 enum weft_cancel lane_interrupt(struct process_pool *p, struct lane_end *e, uint32_t at, weft_task *t);
-void lane_failed(struct process_pool *p, struct lane_end *e, int err); /* no worker could be had for it */
-unsigned lanes_queued(const struct process_pool *p);                   /* tasks in them that have not begun */
+unsigned lanes_queued(const struct process_pool *p); /* tasks in them that have not begun */
 
 /* The worker of e is dead: lane_close; lanes_harvest until it finds none; then lane_lose, which puts back
  * into the queue what had not begun, as long as it returns a task that had; then lane_bury. */
@@ -103,6 +109,13 @@ void lane_bury(struct process_pool *p, struct lane_end *e, const struct weft__de
 
 /* Gives lane i a fresh memory and asks the nursery for a worker. */
 void lane_start(struct process_pool *p, unsigned i);
+
+/* process_start.c; all under the lock. */
+void lane_failed(struct process_pool *p, struct lane_end *e, int err, const char *why); /* no worker for it */
+void lane_ended(struct process_pool *p, struct lane_end *e,
+		const struct weft__death *d); /* when to replace */
+bool lane_may_retry(struct process_pool *p, struct lane_end *e, weft_time now);
+void process_look_for_started(struct process_pool *p); /* a broken pool may be whole again */
 
 /* process_watch.c */
 void *process_watch(void *pool);

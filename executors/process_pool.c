@@ -6,6 +6,8 @@
 #include "process_parts.h"
 #include "spec.h"
 #include "thread.h"
+#include "worker_filter.h"
+#include "worker_start.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -22,6 +24,12 @@
 #define SLOT_DEFAULT  65536
 #define SLOT_MIN      64
 #define SLOT_MAX      (1u << 28)
+#define MIB_MAX       (1u << 20)
+#define CPU_MAX       1000000
+#define FILES_MIN     8
+#define FILES_MAX     (1u << 20)
+#define FLAGS_KNOWN   (uint32_t)(WEFT_PROCESSES_PIN | WEFT_PROCESSES_SANDBOX)
+#define NICE_MAX      19
 
 static int pool_submit(void *self, struct weft_offer *offer)
 {
@@ -39,7 +47,7 @@ static int pool_submit(void *self, struct weft_offer *offer)
 		else if (p->q.n + p->waiting >= p->opts.queue && !offer->force)
 			err = -EAGAIN;
 		else
-			err = weft__token_make(offer->tasks[i].fn, &token);
+			err = plan_token(p->plan, offer->tasks[i].fn, &token);
 		if (!err)
 			err = weft_impl_accept(offer, i);
 		if (!err)
@@ -150,6 +158,10 @@ static void pool_free(void *self, bool forked)
 		close(p->nursery);
 	if (p->bell >= 0)
 		close(p->bell);
+	if (p->plan) {
+		plan_destroy(p->plan);
+		close(p->plan_fd);
+	}
 	free(p->lane);
 	free(p);
 }
@@ -179,6 +191,13 @@ static const struct weft_executor_ops pool_ops = {
 	.stats = pool_stats,
 };
 
+static bool limits_in_range(const struct weft_process_pool_opts *o)
+{
+	return o->max_rss <= MIB_MAX && o->max_memory <= MIB_MAX && o->max_cpu <= CPU_MAX &&
+	       (!o->max_files || (o->max_files >= FILES_MIN && o->max_files <= FILES_MAX)) &&
+	       o->nice <= NICE_MAX && o->init_arg_size <= WEFT_INIT_ARG_MAX;
+}
+
 static int check_opts(struct weft_process_pool_opts *o)
 {
 	if (!o->workers)
@@ -187,11 +206,18 @@ static int check_opts(struct weft_process_pool_opts *o)
 		o->queue = QUEUE_DEFAULT;
 	if (!o->slot_size)
 		o->slot_size = SLOT_DEFAULT;
-	if (o->start != WEFT_START_NURSERY && o->start != WEFT_START_FORK)
+	if (o->start > WEFT_START_SPAWN || o->flags & ~FLAGS_KNOWN || (o->init_arg_size && !o->init_arg))
 		return -EINVAL;
-	if (o->workers > WEFT_WORKERS_MAX || o->queue > QUEUE_MAX)
+	if (o->flags & WEFT_PROCESSES_SANDBOX && o->start == WEFT_START_FORK)
+		return -EINVAL;
+	if (o->workers > WEFT_WORKERS_MAX || o->queue > QUEUE_MAX || o->slot_size < SLOT_MIN ||
+	    o->slot_size > SLOT_MAX)
 		return -ERANGE;
-	return o->slot_size < SLOT_MIN || o->slot_size > SLOT_MAX ? -ERANGE : 0;
+	if (!limits_in_range(o))
+		return -ERANGE;
+	if (worker_is_in_sandbox() || (o->flags & WEFT_PROCESSES_SANDBOX && !worker_filter_possible()))
+		return -ENOTSUP;
+	return 0;
 }
 
 static struct process_pool *allocate(const struct weft_process_pool_opts *o)
@@ -215,15 +241,18 @@ static struct process_pool *allocate(const struct weft_process_pool_opts *o)
 	return p;
 }
 
-/* Bell, nursery, workers. */
+/* Plan, bell, nursery, workers. */
 static int furnish(struct process_pool *p)
 {
 	int err;
 
+	p->plan_fd = plan_create(&p->plan, &p->opts);
+	if (p->plan_fd < 0)
+		return p->plan_fd;
 	p->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (p->bell < 0)
 		return -errno;
-	p->sock = nursery_start(p->opts.start, p->bell);
+	p->sock = nursery_start(p->opts.start, p->bell, p->plan_fd);
 	if (p->sock < 0)
 		return p->sock;
 	err = process_greet_nursery(p);

@@ -66,7 +66,7 @@ static void drop_queue(struct process_pool *p, bool broken)
 
 	weft__lock(&p->lock);
 	dropped = weft__taskq_drop(&p->q);
-	snprintf(why, sizeof why, "no worker could be started: %s", weft_strerror(p->broken));
+	memcpy(why, p->broken_text, sizeof why);
 	weft__unlock(&p->lock);
 	if (!broken) {
 		weft__taskq_finish_dropped(dropped);
@@ -100,7 +100,6 @@ static void bury(struct process_pool *p, struct lane_end *e, const struct weft__
 static void hear_spawned(struct process_pool *p, struct lane_end *e, const struct nursery_msg *m, int pidfd)
 {
 	weft__lock(&p->lock);
-	p->broken = 0;
 	e->life = LANE_UP;
 	e->pid = m->pid;
 	e->pidfd = pidfd;
@@ -115,7 +114,7 @@ static void hear(struct process_pool *p, const struct nursery_msg *m, int fds[NU
 	bool current = e && e->shared && e->epoch == m->epoch;
 	struct weft__death death = {.pid = m->pid,
 				    .signal = m->signal,
-				    .code = m->code,
+				    .code = m->kind == NURSERY_FAILED ? m->error : m->code,
 				    .core = (int16_t)m->core,
 				    .oom = m->oom && !(e && e->killed),
 				    .utime_us = m->utime_us,
@@ -125,13 +124,8 @@ static void hear(struct process_pool *p, const struct nursery_msg *m, int fds[NU
 	if (current && m->kind == NURSERY_SPAWNED) {
 		hear_spawned(p, e, m, fds[0]);
 		fds[0] = -1;
-	} else if (current && m->kind == NURSERY_DIED) {
+	} else if (current && (m->kind == NURSERY_DIED || m->kind == NURSERY_FAILED)) {
 		bury(p, e, &death);
-	} else if (current && m->kind == NURSERY_FAILED) {
-		bury(p, e, &death);
-		weft__lock(&p->lock);
-		lane_failed(p, e, m->error);
-		weft__unlock(&p->lock);
 	}
 	for (int i = 0; i < NURSERY_FDS; i++)
 		if (fds[i] >= 0)
@@ -194,6 +188,9 @@ int process_greet_nursery(struct process_pool *p)
 		return -errno;
 	err = nursery_send(p->sock, &m, (int[]){p->bell, self}, 2);
 	close(self);
+	m.kind = NURSERY_PLAN;
+	if (!err)
+		err = nursery_send(p->sock, &m, &p->plan_fd, 1);
 	if (err)
 		return err;
 	while ((err = poll(&ready, 1, (int)(GREETING_PATIENCE / WEFT_MS(1)))) < 0 && errno == EINTR) {}
@@ -211,7 +208,7 @@ static int revive(struct process_pool *p)
 
 	if (p->sock >= 0)
 		return 0;
-	p->sock = nursery_start(p->opts.start, p->bell);
+	p->sock = nursery_start(p->opts.start, p->bell, p->plan_fd);
 	if (p->sock < 0)
 		return p->sock;
 	err = process_greet_nursery(p);
@@ -228,7 +225,7 @@ static void replace_worker(struct process_pool *p, unsigned i)
 
 	weft__lock(&p->lock);
 	if (err)
-		lane_failed(p, &p->lane[i], err);
+		lane_failed(p, &p->lane[i], err, NULL);
 	else
 		lane_start(p, i);
 	lanes_fill(p);
@@ -242,11 +239,18 @@ static void replace_workers(struct process_pool *p)
 	int broken;
 
 	weft__lock(&p->lock);
+	process_look_for_started(p);
 	closing = p->killing || p->ending;
 	weft__unlock(&p->lock);
-	for (unsigned i = 0; i < p->n && !closing; i++)
-		if (p->lane[i].life == LANE_DOWN && p->lane[i].retry_at <= now)
+	for (unsigned i = 0; i < p->n && !closing; i++) {
+		bool retry;
+
+		weft__lock(&p->lock);
+		retry = lane_may_retry(p, &p->lane[i], now);
+		weft__unlock(&p->lock);
+		if (retry)
 			replace_worker(p, i);
+	}
 	weft__lock(&p->lock);
 	broken = p->broken;
 	dropping = p->dropping;

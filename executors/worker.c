@@ -3,6 +3,7 @@
  * worker.c -- a worker process: takes tasks from its lane, in order, until it is told to leave.
  */
 #include "lane.h"
+#include "worker_start.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -47,6 +48,7 @@ static bool await_state(const struct worker *w, struct lane_slot *slot, uint32_t
 			atom_pause();
 			continue;
 		}
+		worker_care_idle();
 		atom_store(&w->lane->asleep, 1, relaxed);
 		/* B1 seq_cst: before the last look; pairs with wake_worker in lane.c. */
 		atom_fence(seq_cst);
@@ -78,7 +80,7 @@ static int run_body(const struct worker *w, struct lane_slot *slot, unsigned i, 
 	char *payload = lane_payload(w->lane, i, w->slot_size);
 	weft_task t = {.arg = payload, .arg_size = r.arg_size, .result_size = r.result_size};
 	weft_future *f = weft__future(&t);
-	int err = sane(w, &r) ? weft__token_find(&r.fn, &t.fn) : -EBADMSG;
+	int err = sane(w, &r) ? worker_care_find(&r.fn, &t.fn, call) : -EBADMSG;
 
 	if (!err && r.deadline != WEFT_FOREVER && weft_now() >= r.deadline)
 		err = -ETIMEDOUT;
@@ -121,6 +123,8 @@ void worker_main(struct lane *lane, size_t slot_size, int bell)
 		if (atom_cas(&slot->state, &(uint32_t){SLOT_QUEUED}, SLOT_RUNNING, acquire, relaxed)) {
 			run_slot(&w, slot, i);
 			left -= lane->max_tasks ? 1 : 0;
+			if (worker_care_after_task())
+				break;
 		} else {
 			atom_store(&slot->state, SLOT_FREE, release);
 			ring(&w);

@@ -92,7 +92,7 @@ TEST(env_bad_specs)
 		{"inline:2", -EINVAL},
 		{"inline,queue=2", -EINVAL},
 		{"processes:2,start=", -EINVAL},
-		{"processes:2,start=spawn", -EINVAL},
+		{"processes:2,start=spawned", -EINVAL},
 		{"processes:2,slot=big", -EINVAL},
 		{"threads:0", -ERANGE},
 		{"threads:1025", -ERANGE},
