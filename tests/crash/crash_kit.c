@@ -214,7 +214,7 @@ weft_task crash_task(weft_fn *fn, const struct crash_order *order)
 	return (weft_task){.fn = fn, .arg = order, .arg_size = sizeof *order};
 }
 
-static void copy_file(const char *from, const char *to)
+void crash_copy_file(const char *from, const char *to)
 {
 	char buffer[65536];
 	int in = open(from, O_RDONLY | O_CLOEXEC),
@@ -237,7 +237,7 @@ const char *crash_plugin(int build)
 	from[n] = '\0';
 	snprintf(strrchr(from, '/') + 1, 64, "plugin%d.so", build);
 	snprintf(path[build - 1], PATH_MAX, "%s/plugin%d.so", test_dir(), build);
-	copy_file(from, path[build - 1]);
+	crash_copy_file(from, path[build - 1]);
 	return path[build - 1];
 }
 

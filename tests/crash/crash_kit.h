@@ -64,6 +64,8 @@ int crash_deaf_fn(weft_call *call, const void *arg, void *result);
 /* Ends its worker; the argument is an enum crash_how. */
 int crash_just_die_fn(weft_call *call, const void *arg, void *result);
 
+void crash_copy_file(const char *from, const char *to);
+
 /* Copies build 1 or 2 of the plugin, which lies beside this program, to the test's directory; each once. */
 const char *crash_plugin(int build);
 

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -113,6 +115,47 @@ TEST(start_only_if_invited)
 		_exit(99);
 	}
 	REQUIRE_EQ(waitpid(pid, &status, 0), pid);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void become_privileged_program(const char *program)
+{
+	char own[16];
+	int sock[2];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sock) || setgid(65534) || setuid(65534))
+		_exit(77);
+	snprintf(own, sizeof own, "%d", getpid());
+	setenv("WEFT__NURSERY", own, 1);
+	/* The other end stays open somewhere above. */
+	if (dup2(sock[0], 100) == 100 && dup2(sock[1], 3) == 3)
+		execl(program, "crash", "--list", (char *)NULL);
+	_exit(77);
+}
+
+/* Or whoever may run it could have it do what he likes, with its rights. */
+TEST(start_no_nursery_of_a_privileged_program)
+{
+	char program[PATH_MAX];
+	int status = -1;
+	weft_time end = weft_after(WEFT_SECONDS(5));
+	if (geteuid() != 0)
+		SKIP("only root can make such a program here");
+	snprintf(program, sizeof program, "%s/crash", test_dir());
+	REQUIRE_EQ(chmod(test_dir(), 0755), 0);
+	crash_copy_file("/proc/self/exe", program);
+	REQUIRE_EQ(chmod(program, 04755), 0);
+	pid_t pid = fork(), ended;
+	if (pid == 0)
+		become_privileged_program(program);
+	while ((ended = waitpid(pid, &status, WNOHANG)) == 0 && weft_now() < end)
+		test_sleep_ms(10);
+	if (ended == 0) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+	if (ended == pid && WIFEXITED(status) && (WEXITSTATUS(status) == 77 || WEXITSTATUS(status) == 127))
+		SKIP("it cannot be run by others");
+	CHECK_EQ(ended, pid); /* a nursery would wait for its pool */
 	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
