@@ -262,9 +262,11 @@ enum weft_cancel lane_interrupt(struct process_pool *p, struct lane_end *e, uint
 
 void lane_kill(struct lane_end *e)
 {
+	int pidfd = process_pidfd_get(&e->pidfd, e->pid);
+
 	e->killed = true;
-	if (e->pidfd >= 0)
-		syscall(SYS_pidfd_send_signal, e->pidfd, SIGKILL, NULL, 0);
+	if (pidfd >= 0)
+		syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
 }
 
 void lanes_kill_all(struct process_pool *p)
@@ -363,10 +365,8 @@ static bool condemn(struct process_pool *p, struct lane_end *e, uint32_t at, str
 static void release_lane(struct lane_end *e, size_t slot_size)
 {
 	munmap(e->shared, lane_size(slot_size));
-	if (e->pidfd >= 0)
-		close(e->pidfd);
+	process_file_close(&e->pidfd);
 	e->shared = NULL;
-	e->pidfd = -1;
 	e->life = LANE_DOWN;
 	e->head = e->tail = 0;
 	e->tasks = 0;
@@ -419,7 +419,7 @@ void lane_start(struct process_pool *p, unsigned i)
 
 	if (memfd >= 0) {
 		e->shared->report.number = i;
-		err = nursery_send(p->sock, &m, &memfd, 1);
+		err = nursery_send(p->sock.fd, &m, &memfd, 1);
 		close(memfd);
 		if (err)
 			release_lane(e, p->opts.slot_size);

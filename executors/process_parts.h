@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * process_parts.h -- the pool's side of the executor "processes", in five files:
+ * process_parts.h -- the pool's side of the executor "processes", in six files:
  *
  *   process_pool.c   what the library asks: submit, cancel, stop, statistics; making and freeing
  *   process_lanes.c  which task is in which slot of which lane: filling, emptying, taking back, burying
  *   process_start.c  workers that do not start: when to try again, when to give up
+ *   process_files.c  descriptors that the program might close
  *   process_plan.c   what workers are made with (worker_plan.h)
  *   process_watch.c  the one thread of a pool: hears of finished tasks and dead workers, keeps deadlines
  *
@@ -31,6 +32,13 @@ enum lane_life {
 	LANE_UP
 };
 
+/* A descriptor, and what it was when we got it: process_files.c. fd is -1 where there is none. */
+struct process_file {
+	int fd;
+	dev_t device;
+	ino_t inode;
+};
+
 /* The pool's private record of a lane. Slots head..tail are in use; task[] is NULL where it was taken back.
  */
 struct lane_end {
@@ -38,7 +46,7 @@ struct lane_end {
 	enum lane_life life;
 	uint64_t epoch; /* one more for each worker: messages about an earlier one are void */
 	pid_t pid;
-	int pidfd; /* -1: none */
+	struct process_file pidfd;
 	uint32_t head, tail;
 	unsigned tasks; /* in it */
 	uint32_t given; /* since the worker started, for max_tasks */
@@ -67,14 +75,14 @@ struct process_pool {
 	int broken;                                /* negative errno: no worker can be started */
 	char broken_text[WEFT_ERROR_TEXT_MAX + 1]; /* why */
 	struct worker_plan *plan;
-	int plan_fd;
-	weft_time leave_by; /* when ending: who is still there then is killed */
-	bool leave_late;    /* they have been killed, and are still there */
-	weft_time probe_at; /* when broken: the next try */
-	weft_time wake_at;  /* when the watcher will look at deadlines next */
-	int bell;           /* eventfd: by workers and submitters, for the watcher */
-	int sock;           /* to the nursery; -1: gone */
-	int nursery;        /* its pidfd */
+	struct process_file plan_fd;
+	weft_time leave_by;          /* when ending: who is still there then is killed */
+	bool leave_late;             /* they have been killed, and are still there */
+	weft_time probe_at;          /* when broken: the next try */
+	weft_time wake_at;           /* when the watcher will look at deadlines next */
+	struct process_file bell;    /* eventfd: by workers and submitters, for the watcher */
+	struct process_file sock;    /* to the nursery; -1: gone */
+	struct process_file nursery; /* its pidfd */
 	pthread_t watcher;
 };
 
@@ -110,6 +118,15 @@ void lane_bury(struct process_pool *p, struct lane_end *e, const struct weft__de
 /* Gives lane i a fresh memory and asks the nursery for a worker. */
 void lane_start(struct process_pool *p, unsigned i);
 
+/* process_files.c */
+void process_file_set(struct process_file *f, int fd);
+int process_file_get(const struct process_file *f);       /* -1: it is no longer ours */
+void process_file_close(struct process_file *f);          /* unless it is no longer ours */
+int process_pidfd_get(struct process_file *f, pid_t pid); /* opened anew if need be */
+int process_bell_open(struct process_pool *p);
+bool process_files_lost(
+	const struct process_pool *p); /* the program has closed one that we cannot do without */
+
 /* process_start.c; all under the lock. */
 void lane_failed(struct process_pool *p, struct lane_end *e, int err, const char *why); /* no worker for it */
 void lane_ended(struct process_pool *p, struct lane_end *e,
@@ -119,8 +136,8 @@ void process_look_for_started(struct process_pool *p); /* a broken pool may be w
 
 /* process_watch.c */
 void *process_watch(void *pool);
-bool process_is_watcher(const struct process_pool *p); /* the calling thread */
-void process_wake_watcher(const struct process_pool *p);
-int process_greet_nursery(struct process_pool *p);
+bool process_is_watcher(const struct process_pool *p);   /* the calling thread */
+void process_wake_watcher(const struct process_pool *p); /* under the lock */
+int process_nursery_open(struct process_pool *p);        /* a bell, if there is none, and a nursery */
 
 #endif

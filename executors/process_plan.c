@@ -121,6 +121,20 @@ int plan_create(struct worker_plan **ret, const struct weft_process_pool_opts *o
 	return err;
 }
 
+int plan_renew(struct worker_plan **io)
+{
+	struct worker_plan *plan;
+	int fd = make_memory(&plan);
+	uint32_t n = atom_load(&(*io)->n_modules, relaxed); /* only we write it */
+
+	if (fd < 0)
+		return fd;
+	memcpy(plan, *io, offsetof(struct worker_plan, module) + n * sizeof plan->module[0]);
+	plan_destroy(*io);
+	*io = plan;
+	return fd;
+}
+
 void plan_destroy(struct worker_plan *plan)
 {
 	munmap(plan, plan_size());

@@ -14,7 +14,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -122,8 +121,8 @@ static void tell_to_leave(struct process_pool *p)
 			lane_end(e->shared);
 	}
 	p->leave_by = weft_after(LEAVE_PATIENCE);
-	weft__unlock(&p->lock);
 	process_wake_watcher(p);
+	weft__unlock(&p->lock);
 }
 
 static void pool_join(void *self)
@@ -134,10 +133,10 @@ static void pool_join(void *self)
 
 	tell_to_leave(p);
 	pthread_join(p->watcher, NULL);
-	if (p->sock < 0)
+	end.fd = process_file_get(&p->nursery);
+	if (end.fd < 0 || process_file_get(&p->sock) < 0)
 		return;
-	nursery_send(p->sock, &quit, NULL, 0);
-	end.fd = p->nursery;
+	nursery_send(p->sock.fd, &quit, NULL, 0);
 	while (poll(&end, 1, -1) < 0 && errno == EINTR) {}
 }
 
@@ -149,19 +148,14 @@ static void pool_free(void *self, bool forked)
 	for (unsigned i = 0; i < p->n; i++) {
 		if (p->lane[i].shared)
 			munmap(p->lane[i].shared, lane_size(p->opts.slot_size));
-		if (p->lane[i].pidfd >= 0)
-			close(p->lane[i].pidfd);
+		process_file_close(&p->lane[i].pidfd);
 	}
-	if (p->sock >= 0)
-		close(p->sock);
-	if (p->nursery >= 0)
-		close(p->nursery);
-	if (p->bell >= 0)
-		close(p->bell);
-	if (p->plan) {
+	process_file_close(&p->sock);
+	process_file_close(&p->nursery);
+	process_file_close(&p->bell);
+	process_file_close(&p->plan_fd);
+	if (p->plan)
 		plan_destroy(p->plan);
-		close(p->plan_fd);
-	}
 	free(p->lane);
 	free(p);
 }
@@ -228,7 +222,7 @@ static struct process_pool *allocate(const struct weft_process_pool_opts *o)
 		return NULL;
 	p->opts = *o;
 	p->n = o->workers;
-	p->bell = p->sock = p->nursery = -1;
+	p->bell.fd = p->sock.fd = p->nursery.fd = p->plan_fd.fd = -1;
 	p->wake_at = WEFT_FOREVER;
 	p->low = INT32_MAX;
 	p->lane = calloc(p->n, sizeof *p->lane);
@@ -237,25 +231,20 @@ static struct process_pool *allocate(const struct weft_process_pool_opts *o)
 		return NULL;
 	}
 	for (unsigned i = 0; i < p->n; i++)
-		p->lane[i].pidfd = -1;
+		p->lane[i].pidfd.fd = -1;
 	return p;
 }
 
 /* Plan, bell, nursery, workers. */
 static int furnish(struct process_pool *p)
 {
-	int err;
+	int err, fd;
 
-	p->plan_fd = plan_create(&p->plan, &p->opts);
-	if (p->plan_fd < 0)
-		return p->plan_fd;
-	p->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (p->bell < 0)
-		return -errno;
-	p->sock = nursery_start(p->opts.start, p->bell, p->plan_fd);
-	if (p->sock < 0)
-		return p->sock;
-	err = process_greet_nursery(p);
+	err = fd = plan_create(&p->plan, &p->opts);
+	if (fd < 0)
+		return err;
+	process_file_set(&p->plan_fd, fd);
+	err = process_nursery_open(p);
 	for (unsigned i = 0; i < p->n && !err; i++)
 		lane_start(p, i);
 	return err;

@@ -258,7 +258,7 @@ static void check_architecture(struct filter *f)
 
 static void write_filter(struct filter *f, int bell)
 {
-	static const int names[] = {PR_SET_NAME, PR_GET_NAME}, terminal[] = {TCGETS};
+	static const int names[] = {PR_SET_NAME, PR_GET_NAME, PR_GET_DUMPABLE}, terminal[] = {TCGETS};
 	const int self[] = {getpid()};
 
 	check_architecture(f);
@@ -275,7 +275,7 @@ static void write_filter(struct filter *f, int bell)
 			      CLONE_NEWPID | CLONE_NEWNET);
 	allow_if_one_of(f, SYS_kill, 0, self, 1);
 	allow_if_one_of(f, SYS_tgkill, 0, self, 1);
-	allow_if_one_of(f, SYS_prctl, 0, names, 2);
+	allow_if_one_of(f, SYS_prctl, 0, names, 3);
 	allow_if_one_of(f, SYS_ioctl, 1, terminal, 1);
 	allow_reading_limits(f);
 	give_if(f, SYS_clone3, REFUSE_NEW);

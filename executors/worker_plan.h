@@ -55,6 +55,7 @@ struct worker_report {
 
 /* Makes a plan of checked options; returns its sealed memfd. */
 int plan_create(struct worker_plan **ret, const struct weft_process_pool_opts *o);
+int plan_renew(struct worker_plan **io); /* a copy in its place; returns the copy's memfd */
 void plan_destroy(struct worker_plan *plan);
 
 /* The token of fn, whose file is in the plan then. Under the pool's lock. 0 | -ENOEXEC: as weft__token_make; or

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -121,6 +122,41 @@ TEST(sandbox_leaves_no_descriptors)
 	weft_executor_free(ex);
 	close(pipe_of_input[0]);
 	close(pipe_of_input[1]);
+}
+
+static int dumpable_fn(weft_call *call, const void *arg, void *result)
+{
+	(void)call, (void)arg, (void)result;
+	return prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
+}
+
+/* A line of /proc/PID/status, as a number. */
+static unsigned long long status_of(pid_t pid, const char *key, int base)
+{
+	char file[64], line[256];
+	unsigned long long value = 99;
+	snprintf(file, sizeof file, "/proc/%d/status", pid);
+	FILE *f = fopen(file, "re");
+	REQUIRE(f != NULL);
+	while (fgets(line, sizeof line, f))
+		if (!strncmp(line, key, strlen(key)))
+			value = strtoull(line + strlen(key), NULL, base);
+	fclose(f);
+	return value;
+}
+
+TEST(sandbox_has_no_rights)
+{
+	weft_executor *ex = crash_open_sandbox("processes:1,sandbox=1");
+	pid_t pid[2];
+	CHECK_EQ(run(ex, dumpable_fn, NULL, 0, NULL, 0), 0);
+	REQUIRE_EQ(test_processes("weft-worker", pid, 2), 1);
+	CHECK_EQ(status_of(pid[0], "CapEff:", 16), 0);
+	CHECK_EQ(status_of(pid[0], "CapPrm:", 16), 0);
+	CHECK_EQ(status_of(pid[0], "CapInh:", 16), 0);
+	CHECK_EQ(status_of(pid[0], "NoNewPrivs:", 10), 1);
+	CHECK_EQ(status_of(pid[0], "Seccomp:", 10), 2);
+	weft_executor_free(ex);
 }
 
 /* What the next workers are made with is out of reach, in a sandbox or not. */
