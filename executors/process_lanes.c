@@ -288,7 +288,7 @@ unsigned lanes_queued(const struct process_pool *p)
 }
 
 /* A body that polls may still give up by itself; after this it is killed. */
-#define DEADLINE_GRACE WEFT_MS(3)
+#define DEADLINE_GRACE WEFT_MS(1)
 
 bool lanes_overdue(struct process_pool *p, struct departed *ret)
 {

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -136,7 +137,8 @@ static void pool_join(void *self)
 	end.fd = process_file_get(&p->nursery);
 	if (end.fd < 0 || process_file_get(&p->sock) < 0)
 		return;
-	nursery_send(p->sock.fd, &quit, NULL, 0);
+	if (nursery_send(p->sock.fd, &quit, NULL, 0))
+		shutdown(p->sock.fd, SHUT_RDWR); /* then it meets the end of the socket, whoever has copies */
 	while (poll(&end, 1, -1) < 0 && errno == EINTR) {}
 }
 
