@@ -5,6 +5,7 @@
 # Each figure comes from a process of its own. For each workload all peers have their turn, one after the other,
 # then all again: what is compared has met the same machine. scripts/bench.sh builds the programs and calls this.
 import argparse
+import collections
 import datetime
 import json
 import os
@@ -21,7 +22,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 # The program of each family of peers, and what has to be there for it.
 PROGRAMS = {
-    "weft": "the library", "pool": "a C compiler", "tbb": "libtbb-dev", "libgomp": "gcc",
+    "weft": "the library", "floor": "a C compiler", "futex": "a C++ compiler", "pool": "a C compiler",
+    "tbb": "libtbb-dev", "libgomp": "gcc",
     "libomp": "clang-14 and libomp-14-dev", "glib": "libglib2.0-dev", "uv": "libuv1-dev",
     "pthreadpool": "libpthreadpool-dev", "moodycamel": "libconcurrentqueue-dev", "asio": "libboost-dev",
     "go": "golang-go", "python": "python3",
@@ -30,22 +32,30 @@ PROGRAMS = {
 # What is given to the program: in a full run, and in a quick one. Else it takes its own size.
 FULL = {"primes": ["n=4"]}
 QUICK = {
-    "flood": ["n=100000"], "flood2": ["n=100000"], "hot": ["n=2000"], "cold": ["n=100"], "help": ["n=20000"],
-    "pending": ["n=100000"], "idle": ["n=300"], "nap": ["n=300"], "tick": ["n=300"], "create": ["n=20"],
-    "fib": ["n=25"], "skynet": ["n=100000"], "sum": ["n=10000000"], "uneven": ["n=50000"], "primes": ["n=1"],
+    "flood": ["n=100000"], "flood2": ["n=100000"], "heap": ["n=100000"], "hot": ["n=2000"], "cold": ["n=100"],
+    "help": ["n=20000"], "pending": ["n=100000"], "idle": ["n=300"], "nap": ["n=300"], "tick": ["n=300"],
+    "create": ["n=20"], "fib": ["n=25"], "skynet": ["n=100000"], "sum": ["n=10000000"], "uneven": ["n=50000"],
+    "primes": ["n=1"],
 }
+# These take microseconds for each task and more: they are not asked for the larger points of the plots.
 SLOW = ("Python-threads", "Python-processes", "weft-processes", "pthread")
+SLOW_MOST = {"growth-size": 10000, "growth-workers": 0}
 
 AGAIN = "weft again"  # the same program once more in each round: what differs is the machine's noise
 FOREIGN_MOST = 0.1  # a run beside which others used more of the CPUs is repeated
 REPEATS_MOST = 2
 repeats_left = 200  # for all runs together: on a machine that is never quiet it is of no use
 
+# What is measured together, in turns: a column of the table, whose one point has no x, or a plot.
+Part = collections.namedtuple("Part", "name workload points rounds")
+
 
 def parse(argv):
     p = argparse.ArgumentParser(prog="bench.sh", description="weft and its peers, in turns")
     p.add_argument("--quick", action="store_true", help="small sizes, three rounds: does it work?")
-    p.add_argument("--only", action="append", metavar="WORKLOAD", help="this one; may be repeated")
+    p.add_argument("--only", action="append", metavar="WORKLOAD",
+                   help="this one; growth, growth-size, growth-workers, growth-depth: the plots; may be repeated")
+    p.add_argument("--add", action="store_true", help="keep what DIR/results.json has of other workloads")
     p.add_argument("--peer", action="append", metavar="PEER", help="this one and weft; may be repeated")
     p.add_argument("--repeat", type=int, metavar="N", help="rounds; 5, or 3 where quick")
     p.add_argument("--threads", type=int, metavar="N", help="workers; as many as there are CPUs, 2 at least")
@@ -129,62 +139,65 @@ def progress(text):
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
-def measure_table(args, peers, workloads, rounds, failures):
-    runs = []
+def growth_parts(args):
+    rounds = args.repeat or (1 if args.quick else 3)
+    threads = f"threads={args.threads}"
+    sizes = [10**k for k in range(3, 6 if args.quick else 8)]
+    workers = [1, 2, 8, 64] if args.quick else [1, 2, 4, 8, 16, 32, 64]
+    depths = [10**k for k in range(0, 4 if args.quick else 6)]
+    return [
+        Part("growth-size", "flood", [(x, [f"n={x}", threads]) for x in sizes], rounds),
+        Part("growth-workers", "flood", [(x, ["n=100000", f"threads={x}"]) for x in workers], rounds),
+        Part("growth-depth", "nest", [(x, [f"n={x}", threads]) for x in depths], rounds),
+    ]
+
+
+def plan(args):
+    """The parts that are asked for."""
     sizes = QUICK if args.quick else FULL
-    for workload in workloads:
-        able = [name for name in peers if workload in peers[name][1]]
-        turns = able + ([AGAIN] if "weft" in able else [])
-        failed = set()
-        for r in range(rounds):
-            progress(f"{workload}: round {r + 1} of {rounds}")
-            for name in turns:
-                if name in failed:
-                    continue
-                command, _ = peers["weft" if name == AGAIN else name]
-                line = run(command + [workload, f"threads={args.threads}"] + sizes.get(workload, []), args.timeout)
+    rounds = args.repeat or (3 if args.quick else 5)
+    columns = [
+        Part(workload, workload, [(None, [f"threads={args.threads}"] + sizes.get(workload, []))], rounds)
+        for workload in dict.fromkeys(column.workload for column in report.COLUMNS)]
+    growth = growth_parts(args)
+    if not args.only:
+        return columns + ([] if args.no_growth else growth)
+    wanted = set(args.only) - {"growth"} | ({part.name for part in growth} if "growth" in args.only else set())
+    unknown = wanted - {part.name for part in columns + growth}
+    if unknown:
+        sys.exit(f"bench.sh: no workload {', '.join(sorted(unknown))}; there are "
+                 f"{', '.join(part.name for part in columns + growth)}, growth")
+    return [part for part in columns + growth if part.name in wanted]
+
+
+def turns(part, peers, x):
+    """name -> command, for who takes part at x."""
+    able = {}
+    for name, (command, workloads) in peers.items():
+        if part.workload not in workloads or (name in SLOW and (x or 0) > SLOW_MOST.get(part.name, x or 0)):
+            continue
+        able[name] = command + [part.workload]
+        if name == "weft" and x is None:
+            able[AGAIN] = able[name]
+    return able
+
+
+def measure(part, peers, timeout):
+    """The runs of a part; and for each peer that failed, how. It is not asked for more."""
+    runs, failures = [], {}
+    for x, arguments in part.points:
+        at = "" if x is None else f" at {x}"
+        able = turns(part, peers, x)
+        for r in range(part.rounds):
+            for name in [name for name in able if name not in failures]:
+                progress(f"{part.name}{at}: round {r + 1} of {part.rounds}: {name}")
+                line = run(able[name] + arguments, timeout)
                 if "failed" in line:
-                    failed.add(name)
-                    failures.append(f"{name}, {workload}: {line['failed']}")
+                    failures[name] = f"{name}, {part.name}{at}: {line['failed']}"
                     continue
-                runs.append(line | {"peer": name, "round": r})
+                runs.append(line | {"part": part.name, "peer": name, "round": r} | ({} if x is None else {"x": x}))
     progress("")
-    return runs
-
-
-def growth_plan(args):
-    """name -> (workload, values of x, arguments for x)"""
-    most = 5 if args.quick else 7
-    return {
-        "size": ("flood", [10**k for k in range(3, most + 1)], lambda x: [f"n={x}", f"threads={args.threads}"]),
-        "workers": (
-            "flood", [1, 2, 8, 64] if args.quick else [1, 2, 4, 8, 16, 32, 64],
-            lambda x: [f"threads={x}", "n=100000"]),
-        "depth": (
-            "nest", [10**k for k in range(0, 4 if args.quick else 6)],
-            lambda x: [f"n={x}", f"threads={args.threads}"]),
-    }
-
-
-def measure_growth(args, peers, rounds, failures):
-    runs = []
-    for name, (workload, values, arguments) in growth_plan(args).items():
-        failed = set()  # what fails at one size is not asked for a larger one
-        for x in values:
-            for r in range(rounds):
-                progress(f"growth by {name}: {x}, round {r + 1} of {rounds}")
-                for peer, (command, workloads) in peers.items():
-                    slow = peer in SLOW and (x > 10000 or name != "size")
-                    if workload not in workloads or peer in failed or slow:
-                        continue
-                    line = run(command + [workload] + arguments(x), args.timeout)
-                    if "failed" in line:
-                        failed.add(peer)
-                        failures.append(f"{peer}, growth by {name} at {x}: {line['failed']}")
-                        continue
-                    runs.append(line | {"peer": peer, "growth": name, "x": x, "round": r})
-    progress("")
-    return runs
+    return runs, list(failures.values())
 
 
 def machine(args):
@@ -192,45 +205,63 @@ def machine(args):
         models = [line.split(":", 1)[1].strip() for line in cpuinfo if line.startswith("model name")]
     system = platform.freedesktop_os_release().get("PRETTY_NAME", "Linux")
     return {
-        "date": datetime.date.today().isoformat(), "cpu": models[0] if models else platform.machine(),
-        "cpus": len(os.sched_getaffinity(0)), "kernel": platform.release(), "system": system,
-        "threads": args.threads,
+        "cpu": models[0] if models else platform.machine(), "cpus": len(os.sched_getaffinity(0)),
+        "kernel": platform.release(), "system": system, "threads": args.threads,
     }
 
 
-def main(argv):
-    args = parse(argv)
-    args.threads = args.threads or max(2, len(os.sched_getaffinity(0)))
-    rounds = args.repeat or (3 if args.quick else 5)
+def begin(args, path):
+    """Results without parts, or those that are to be added to."""
+    here = machine(args)
+    if args.add and os.path.exists(path):
+        with open(path) as file:
+            result = json.load(file)
+        if result["machine"] != here:
+            sys.exit(f"bench.sh: {path} was measured elsewhere, or with other workers: {result['machine']}")
+        return result
+    return {"machine": here, "parts": {}, "runs": []}
+
+
+def save(result, path):
+    """At once or not at all: what was there before stays until then."""
+    with open(path + ".new", "w") as file:
+        json.dump(result, file, indent=1)
+    os.replace(path + ".new", path)
+
+
+def find_wanted(args):
     peers, missing = find_peers(args.build)
     if "weft" not in peers:
         sys.exit(f"bench.sh: no program of weft in {args.build}")
+    unknown = set(args.peer or ()) - set(peers)
+    if unknown:
+        sys.exit(f"bench.sh: no peer {', '.join(sorted(unknown))}; there are {', '.join(peers)}")
+    order = ["weft", AGAIN] + [name for name in peers if name != "weft"]
     if args.peer:
-        unknown = set(args.peer) - set(peers)
-        if unknown:
-            sys.exit(f"bench.sh: no peer {', '.join(sorted(unknown))}; there are {', '.join(peers)}")
         peers = {name: peers[name] for name in peers if name == "weft" or name in args.peer}
-    known = list(dict.fromkeys(column.workload for column in report.COLUMNS))
-    workloads = args.only or known
-    if set(workloads) - set(known) - {"growth"}:
-        sys.exit(f"bench.sh: the workloads are {', '.join(known)}, growth")
+    return peers, missing, order
+
+
+def main(argv):
+    global repeats_left
+    args = parse(argv)
+    args.threads = args.threads or max(2, len(os.sched_getaffinity(0)))
+    parts = plan(args)
+    peers, missing, order = find_wanted(args)
     os.makedirs(args.out, exist_ok=True)
+    path = os.path.join(args.out, "results.json")
+    result = begin(args, path) | {"peers": order, "missing": missing}
     if args.quick:
-        global repeats_left
         repeats_left = 0
-    failures = []
-    begun = time.monotonic()
-    runs = measure_table(args, peers, [w for w in workloads if w != "growth"], rounds, failures)
-    growth = []
-    if not args.no_growth and (not args.only or "growth" in args.only):
-        growth = measure_growth(args, peers, 1 if args.quick else min(rounds, 3), failures)
-    result = {
-        "machine": machine(args), "rounds": rounds, "quick": args.quick,
-        "seconds": round(time.monotonic() - begun), "missing": missing, "failures": failures,
-        "peers": ["weft", AGAIN] + [name for name in peers if name != "weft"], "runs": runs, "growth": growth,
-    }
-    with open(os.path.join(args.out, "results.json"), "w") as file:
-        json.dump(result, file, indent=1)
+    for part in parts:
+        begun = time.monotonic()
+        runs, failures = measure(part, peers, args.timeout)
+        result["runs"] = [r for r in result["runs"] if r["part"] != part.name] + runs
+        result["parts"][part.name] = {
+            "date": datetime.date.today().isoformat(), "rounds": part.rounds, "quick": args.quick,
+            "seconds": round(time.monotonic() - begun), "failures": failures,
+        }
+        save(result, path)  # after each part: who stops here keeps what there is
     report.write(result, args.out)
     return 0
 

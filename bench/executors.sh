@@ -11,7 +11,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 out=build/bench
-programs='bench_throughput bench_roundtrip bench_primes'
+programs='bench_throughput bench_map bench_roundtrip bench_primes'
 mkdir -p "$out"
 for program in $programs; do
 	echo "executors.sh: $program"

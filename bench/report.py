@@ -16,6 +16,7 @@ Column = collections.namedtuple("Column", "workload figure title unit more_is_be
 COLUMNS = [
     Column("flood", "ns", "flood", "ns/task", False),
     Column("flood2", "ns", "flood, 2", "ns/task", False),
+    Column("heap", "alloc_bytes", "heap", "B malloc/task", False),
     Column("hot", "p50_us", "hot", "us p50", False),
     Column("hot", "p99_us", "hot", "us p99", False),
     Column("cold", "p50_us", "cold", "us p50", False),
@@ -48,6 +49,8 @@ MARKS = {
     ("Go", "flood"): "n", ("Python-threads", "create"): "f", ("Python-processes", "create"): "f",
     ("Python-threads", "primes"): "p", ("Python-processes", "primes"): "p",
 }
+MARKS |= {("floor", workload): "m" for workload in ("flood", "flood2", "help", "fib")}
+MARKS |= {(peer, workload): "m" for peer in ("floor-spin", "floor-sleep") for workload in ("hot", "cold")}
 for _peer, _workload in [key for key, mark in MARKS.items() if mark == "n"]:
     MARKS[_peer, "flood2"] = "n"
 NOTES = {
@@ -56,6 +59,7 @@ NOTES = {
     "f": "with a first task, since the workers start with it",
     "g": "may stay on the submitter's thread; pending: goroutines that wait",
     "i": "runs tasks in place once its queue is full, so some are plain calls",
+    "m": "no pool: what the machine takes for the same memory traffic, wake-ups or calls (peer_floor.c)",
     "n": "no future for each task: a counter of the library, or one beside it",
     "p": "against a loop in Python; the long numbers with a fiftieth of their divisions",
     "r": "a parallel region or loop, one turn for each thread",
@@ -75,7 +79,7 @@ def short(value):
 def values_by_round(runs, peer, column):
     values = collections.defaultdict(list)
     for run in runs:
-        if run["peer"] == peer and run["workload"] == column.workload and column.figure in run:
+        if run["peer"] == peer and run["part"] == column.workload and column.figure in run:
             value = run[column.figure]
             values[run["round"]] += value if isinstance(value, list) else [value]
     return values
@@ -166,32 +170,53 @@ def markdown_table(result):
     return "\n".join(lines) + "\n"
 
 
+def rounds_text(result):
+    """How often each part was measured, and when."""
+    by_kind = collections.defaultdict(list)
+    for name, part in result["parts"].items():
+        by_kind[part["rounds"], part["quick"], part["date"]].append(name)
+    return [
+        f"{date}, rounds: {rounds}{', quick' if quick else ''}: {', '.join(names)}; "
+        f"{sum(result['parts'][name]['seconds'] for name in names)} s."
+        for (rounds, quick, date), names in by_kind.items()]
+
+
 def footer(result):
     m = result["machine"]
     lines = [
-        f"{m['date']}: {m['cpus']} CPUs, {m['cpu']}, {m['system']}, Linux {m['kernel']}; {m['threads']} workers, "
-        f"rounds: {result['rounds']}{', quick' if result['quick'] else ''}, {result['seconds']} s.",
+        f"{m['cpus']} CPUs, {m['cpu']}, {m['system']}, Linux {m['kernel']}; {m['threads']} workers.",
+        *rounds_text(result),
         "Median and ratio to weft in the same round (more than x1: weft is better); least..greatest below.",
     ]
+    pairs = [len(run["speed_ups"]) for run in result["runs"] if run["part"] == "primes" and run["peer"] == "weft"]
+    if pairs:
+        lines.append(f"primes: {sum(pairs)} pairs of serial and parallel; worst is the worst of them.")
     foreign = [run["foreign"] for run in result["runs"] if "foreign" in run]
     if foreign:
         lines.append(
             f"Of the CPUs others used {statistics.median(foreign):.0%} in the median run, {max(foreign):.0%} in the "
             f"worst; the host took {max(run.get('stolen', 0) for run in result['runs']):.0%} at most.")
-    present = {(run["peer"], run["workload"]) for run in result["runs"]}
+    present = {(run["peer"], run["part"]) for run in result["runs"]}
     used = {mark for key, mark in MARKS.items() if key in present}
     lines += [f"{mark}: {NOTES[mark]}." for mark in sorted(used)]
     lines += [f"missing: {what}" for what in result["missing"]]
-    lines += [f"failed: {what}" for what in result["failures"]]
+    lines += [f"failed: {what}" for part in result["parts"].values() for what in part["failures"]]
     return "\n".join(lines) + "\n"
 
 
 # ---- plots ------------------------------------------------------------------------------------------------
 
+# Part: title, of the axes, and whether x is counted in powers of 2.
+BLUES = ("#08306b", "#2f7fd0", "#00a0c0", "#6a51a3", "#4060ff", "#90b8e8", "#506080")
+COLOURS = (
+    "#888888", "#303030", "#d95f02", "#b8860b", "#e41a1c", "#4d9221", "#e7298a", "#a6761d", "#00a060", "#ff9030",
+    "#900030", "#c0a000", "#b060a0",
+)
+FILLED, OPEN = (7, 5, 9, 11, 13), (6, 4, 8, 10, 12, 1, 2)
 GROWTH = {
-    "size": ("Empty tasks submitted and awaited", "tasks", "ns per task"),
-    "workers": ("100,000 empty tasks", "workers", "ns per task"),
-    "depth": ("A task that submits a task that ..., each waits", "depth", "ns per level"),
+    "growth-size": ("Empty tasks, submitted one by one and awaited", "tasks", "ns per task", False),
+    "growth-workers": ("100,000 empty tasks", "workers", "ns per task", True),
+    "growth-depth": ("A task that submits a task that ..., each waits", "depth", "ns per level", False),
 }
 
 
@@ -207,35 +232,48 @@ def gnuplot(script, out, name):
     return drawn.returncode == 0
 
 
+def growth_script(name, title, x_title, y_title, by_two, peers, order):
+    """A peer has the same colour and mark in all plots; weft is thick, blue and filled."""
+    ours = [peer for peer in order if peer.startswith("weft")]
+    others = [peer for peer in order if peer not in ours]
+    lines = []
+    for i, peer in enumerate(peers):
+        if peer in ours:
+            k = ours.index(peer)
+            style = f"lc rgb '{BLUES[k % len(BLUES)]}' lw 3 pt {FILLED[k % len(FILLED)]} ps 0.8"
+        else:
+            k = others.index(peer)
+            style = f"lc rgb '{COLOURS[k % len(COLOURS)]}' lw 1.3 pt {OPEN[k % len(OPEN)]} ps 0.8"
+        lines.append(f"'{name}.dat' index {i} skip 1 using 1:2:3:4 with yerrorlines {style} title '{peer}'")
+    return (
+        f"set title '{title}'\nset xlabel '{x_title}'\nset ylabel '{y_title}'\nset logscale xy\n"
+        "set autoscale xfix\nset key outside right top vertical Left reverse\nset grid\nset format y '%.0f'\n" +
+        ("set logscale x 2\nset format x '%.0f'\n" if by_two else "set format x '10^{%T}'\n") +
+        "plot " + ", \\\n ".join(lines) + "\n")
+
+
 def plot_growth(result, out):
     drawn = []
-    for name, (title, x_title, y_title) in GROWTH.items():
+    for name, (title, x_title, y_title, by_two) in GROWTH.items():
         points = collections.defaultdict(lambda: collections.defaultdict(list))
-        for run in result["growth"]:
-            if run["growth"] == name:
+        for run in result["runs"]:
+            if run["part"] == name:
                 points[run["peer"]][run["x"]].append(run["ns"])
         if not points:
             continue
-        with open(os.path.join(out, f"growth_{name}.dat"), "w") as data:
+        with open(os.path.join(out, f"{name}.dat"), "w") as data:
             for peer, by_x in points.items():
                 data.write(f'"{peer}"\n')
                 for x, ns in sorted(by_x.items()):
                     data.write(f"{x} {statistics.median(ns):.6g} {min(ns):.6g} {max(ns):.6g}\n")
                 data.write("\n\n")
-        plots = ", ".join(
-            f"'growth_{name}.dat' index {i} skip 1 using 1:2:3:4 with yerrorlines "
-            f"{'lw 3' if peer.startswith('weft') else 'lw 1'} title '{peer}'"
-            for i, peer in enumerate(points))
-        script = (
-            f"set title '{title}'\nset xlabel '{x_title}'\nset ylabel '{y_title}'\nset logscale xy\n"
-            f"set key outside right\nset grid\nset format x '10^{{%T}}'\n" + (
-                "set logscale x 2\nset format x '%.0f'\n" if name == "workers" else "") + f"plot {plots}\n")
-        if gnuplot(script, out, f"growth_{name}"):
-            drawn.append(f"growth_{name}.svg")
+        if gnuplot(growth_script(name, title, x_title, y_title, by_two, list(points), result["peers"]), out, name):
+            drawn.append(f"{name}.svg")
     return drawn
 
 
 def plot_columns(result, out):
+    """A bar for each peer, with the spread, and the median in figures above it."""
     table, peers = cells(result)
     drawn = []
     for column in COLUMNS:
@@ -247,14 +285,17 @@ def plot_columns(result, out):
             for peer, cell in rows:
                 # A logarithmic axis has no 0.
                 numbers = " ".join(f"{max(cell[k], 1e-3):.6g}" for k in ("median", "least", "greatest"))
-                data.write(f'"{peer}" {numbers} {int(peer.startswith("weft"))}\n')
+                data.write(f'"{peer}" {numbers} {int(peer.startswith("weft"))} "{short(cell["median"])}"\n')
         script = (
-            f"set title '{column.title} ({column.unit}), least and greatest of {result['rounds']} rounds'\n"
-            "set style fill solid 0.6\nset boxwidth 0.7\nset xtics rotate by -45\nset grid y\nunset key\n" +
-            ("set yrange [0:]\n" if column.more_is_better else "set logscale y\n") +
+            f"set title '{column.title} ({column.unit}): median, least and greatest'\n"
+            f"set ylabel '{column.unit}'\nset xrange [-0.6:{len(rows) - 0.4}]\nset style fill solid 0.6\n"
+            "set boxwidth 0.7\nset xtics rotate by -45 nomirror\nset grid y\nunset key\n"
+            "set offsets 0, 0, graph 0.1, 0\n" +
+            ("set yrange [0:]\n" if column.more_is_better else "set logscale y\nset format y '%g'\n") +
             f"plot '{name}.dat' using 0:($5 == 1 ? $2 : 1/0):xtic(1) with boxes lc rgb '#2060a0', "
             f"'' using 0:($5 == 1 ? 1/0 : $2) with boxes lc rgb '#a0a0a0', "
-            f"'' using 0:2:3:4 with yerrorbars lc rgb 'black' pt -1\n")
+            f"'' using 0:3:(0):($4-$3) with vectors heads size graph 0.006,90 fixed lc rgb 'black', "
+            f"'' using 0:4:6 with labels offset 0,0.7 font ',10'\n")
         if gnuplot(script, out, name):
             drawn.append(f"{name}.svg")
     return drawn

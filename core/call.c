@@ -74,10 +74,16 @@ weft_call *weft_current(void)
 	return weft__current;
 }
 
-/* Tells the owner of the thread, whatever lies on its stack, that it blocks, or no longer. */
-static void tell_blocking(const weft_call *call, bool blocked)
+/* Whose thread this is. The outermost task may be another's: a continuation on "inline" runs on whatever
+ * thread ends its cause. A pool's thread is known by its tally. */
+static weft_executor *owner_of_thread(const weft_call *call)
 {
-	weft_executor *ex = weft__future(call->base->task)->ex;
+	return weft__tally ? weft__tally->ex : weft__future(call->base->task)->ex;
+}
+
+void weft__tell_blocking(const weft_call *call, bool blocked)
+{
+	weft_executor *ex = owner_of_thread(call);
 
 	if (ex && ex->ops.blocking)
 		ex->ops.blocking(ex->self, blocked);
@@ -88,7 +94,7 @@ void weft_blocking_begin(void)
 	if (!weft__current)
 		return;
 	weft__current->blocking++;
-	tell_blocking(weft__current, true);
+	weft__tell_blocking(weft__current, true);
 }
 
 void weft_blocking_end(void)
@@ -96,7 +102,7 @@ void weft_blocking_end(void)
 	if (!weft__current || !weft__current->blocking)
 		return;
 	weft__current->blocking--;
-	tell_blocking(weft__current, false);
+	weft__tell_blocking(weft__current, false);
 }
 
 bool weft__inside(weft_executor *ex)
@@ -106,12 +112,7 @@ bool weft__inside(weft_executor *ex)
 
 bool weft__take(weft_future *f)
 {
-	weft_executor *ex;
-
-	if (!weft__current || weft__phase(f) != PHASE_QUEUED)
-		return false;
-	ex = f->ex;
-	return ex->ops.take && ex->ops.take(ex->self, weft__task(f));
+	return weft__current && weft__phase(f) == PHASE_QUEUED && weft__take_queued(f);
 }
 
 /* Sleeps with the place of the thread's pool given up meanwhile. */
@@ -121,13 +122,13 @@ static int park_blocking(const weft_call *call, struct weft__parker *p, weft_tim
 	weft_time slice = WEFT_FOREVER;
 	int err;
 
-	tell_blocking(call, true);
+	weft__tell_blocking(call, true);
 	do {
 		if (call->remote_cancel && interruptible)
 			slice = weft_after(REMOTE_CANCEL_SLICE);
 		err = weft__park(p, slice < deadline ? slice : deadline);
 	} while (err && slice < deadline && !weft_call_cancelled(call));
-	tell_blocking(call, false);
+	weft__tell_blocking(call, false);
 	return err;
 }
 

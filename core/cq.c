@@ -87,7 +87,7 @@ void weft__cq_watch(weft_cq *q, struct weft__cq_item *item, weft_future *f, void
 	weft__lock(&q->lock);
 	list_append(&q->watched, &item->node);
 	weft__unlock(&q->lock);
-	if (weft__link_add(f, &item->link, NULL))
+	if (item->heap ? weft__link_add(f, &item->link, NULL) : weft__link_add_lazily(f, &item->link))
 		make_ready(item);
 }
 

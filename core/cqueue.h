@@ -14,7 +14,7 @@ struct weft__cq_item {
 	weft_cq *q;
 	weft_future *f;
 	void *tag;
-	bool heap; /* made by weft_cq_watch */
+	bool heap; /* made by weft_cq_watch; of any other the owner attends to f: state.h */
 };
 
 struct weft_cq {

@@ -8,8 +8,9 @@
  *   D2   bounds  steal <-> pop      CAS <-> CAS              nothing: one word, so a child goes to one of them
  *   D3   bounds  share -> stealable add seq_cst -> load      nothing: deque.h says for which Dekker
  *                                   seq_cst
- *   D4   limit   hungry -> push,    relaxed -> relaxed       nothing: a hint. One that is lost to the store in
- *                pop                                         feed is answered by the share behind that store
+ *   D4   limit,  hungry -> push,    relaxed -> relaxed       nothing: a hint. One that is lost to the stores in
+ *        lowest  pop                                         feed is answered by the share behind them; one that
+ *                                                            is lost in one of the two words lives in the other
  *
  * Why it is right. Always tail <= split <= head, and each move is of one end by one party: thieves move
  * tail up by a compare-and-swap of both; the owner moves split, also by read-modify-write as long as
@@ -36,6 +37,8 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+struct weft__deque weft__deque_none;
+
 static uint32_t tail_of(uint64_t bounds)
 {
 	return (uint32_t)bounds;
@@ -56,9 +59,10 @@ void weft__deque_init(struct weft__deque *d, struct weft_child **slots, uint32_t
 	d->head = d->split = 0;
 	d->places = places;
 	d->slots = slots;
-	/* Relaxed, both: what makes d known to other threads comes later. */
+	/* Relaxed, all: what makes d known to other threads comes later. */
 	atom_store(&d->bounds, 0, relaxed);
 	atom_store(&d->limit, places, relaxed);
+	atom_store(&d->lowest, 0, relaxed);
 }
 
 int weft__deque_open(struct weft__deque *d)
@@ -81,6 +85,13 @@ void weft__deque_close(struct weft__deque *d)
 	weft__deque_init(d, NULL, 0);
 }
 
+/* D4 relaxed: a hint. A call of hunger that is lost to it is answered by who moves split here. */
+static void set_split(struct weft__deque *d, uint32_t split)
+{
+	d->split = split;
+	atom_store(&d->lowest, split, relaxed);
+}
+
 /* Takes the newer half of what is shared back, at least one, if there is any. Only where all is shared. */
 static bool take_back(struct weft__deque *d)
 {
@@ -92,7 +103,7 @@ static bool take_back(struct weft__deque *d)
 
 		/* D2 relaxed: excludes a steal. */
 		if (atom_cas(&d->bounds, &old, bounds_of(tail_of(old), split), relaxed, relaxed)) {
-			d->split = split;
+			set_split(d, split);
 			return true;
 		}
 	}
@@ -109,14 +120,14 @@ bool weft__deque_pop(struct weft__deque *d)
 
 void weft__deque_pop_stolen(struct weft__deque *d)
 {
-	d->split = --d->head;
+	set_split(d, --d->head);
 	/* Relaxed: nothing is shared, so no thief can change it, and there is nothing to hand on. */
 	atom_store(&d->bounds, bounds_of(d->head, d->head), relaxed);
 }
 
 static void share(struct weft__deque *d, uint32_t n)
 {
-	d->split += n;
+	set_split(d, d->split + n);
 	/* D1 and D3 seq_cst: pairs with steal's compare-and-swap, and with the look in stealable. */
 	atom_add(&d->bounds, bounds_of(0, n), seq_cst);
 }
@@ -138,10 +149,12 @@ void weft__deque_share_all(struct weft__deque *d)
 
 void weft__deque_feed(struct weft__deque *d)
 {
-	/* D4 relaxed, both: hints. The store comes before what answers the call that it takes back. */
-	if (d->head == d->split || atom_load(&d->limit, relaxed))
+	/* D4 relaxed, all: hints. The stores come before what answers the call that they take back. */
+	if (d->head == d->split ||
+	    (atom_load(&d->limit, relaxed) && atom_load(&d->lowest, relaxed) == d->split))
 		return;
 	atom_store(&d->limit, d->places, relaxed);
+	atom_store(&d->lowest, d->split, relaxed);
 	weft__deque_share(d);
 	if (d->fed && d->fed(d->fed_ctx))
 		weft__deque_hungry(d);
@@ -164,7 +177,9 @@ struct weft_child *weft__deque_steal(struct weft__deque *d)
 
 void weft__deque_hungry(struct weft__deque *d)
 {
-	/* D4 relaxed, both: a hint. Looked at first, since the owner reads it all the time. */
+	/* D4 relaxed, all: hints. Looked at first, since the owner reads them all the time. */
 	if (atom_load(&d->limit, relaxed))
 		atom_store(&d->limit, 0, relaxed);
+	if (atom_load(&d->lowest, relaxed) != WEFT__DEQUE_HUNGRY)
+		atom_store(&d->lowest, WEFT__DEQUE_HUNGRY, relaxed);
 }

@@ -22,6 +22,7 @@ struct weft_child;
 
 /* Places of a deque that weft__deque_open made. The memory of a place is used from its first use on. */
 #define WEFT__DEQUE_PLACES (1u << 20)
+#define WEFT__DEQUE_HUNGRY UINT32_MAX
 
 /* Zeroed memory is a closed one: nothing can be pushed, nothing stolen. The first two lines are part of
  * the ABI: weft/spawn_inline.h. */
@@ -32,8 +33,10 @@ struct weft__deque {
 	uint32_t places;
 	bool (*fed)(void *ctx);
 	void *fed_ctx;
-	/* Also its thieves'. */
-	_Alignas(64) atom_u32 limit; /* places, or 0: hungry. At it, the owner has to take the long way */
+	/* Also its thieves'. The owner pushes below limit, and pops from lowest on, by the short way. Who is
+	 * hungry takes both ways from it. */
+	_Alignas(64) atom_u32 limit; /* places, or 0: hungry */
+	atom_u32 lowest;             /* split, or WEFT__DEQUE_HUNGRY */
 	struct weft_child **slots;
 	atom_u64 bounds; /* split << 32 | tail */
 };
@@ -42,6 +45,8 @@ int weft__deque_open(struct weft__deque *d); /* 0 or -ENOMEM: it stays closed */
 void weft__deque_close(struct weft__deque *d);
 /* As open, with places that belong to the caller. */
 void weft__deque_init(struct weft__deque *d, struct weft_child **slots, uint32_t places);
+
+extern struct weft__deque weft__deque_none; /* closed for ever: of threads without one */
 
 /* The owner's. */
 
@@ -79,7 +84,7 @@ static inline struct weft_child *weft__deque_newest(const struct weft__deque *d)
 static inline bool weft__deque_pop_calmly(struct weft__deque *d, uint32_t place)
 {
 	/* D4 relaxed: a hint. */
-	if (place + 1 != d->head || place < d->split || place >= atom_load(&d->limit, relaxed))
+	if (place + 1 != d->head || place < atom_load(&d->lowest, relaxed))
 		return false;
 	d->head = place;
 	return true;

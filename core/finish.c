@@ -47,7 +47,7 @@ void weft__stripes_reset(void)
 		atom_store(&stripes[i].lock.word, 0, relaxed);
 }
 
-int weft__link_add(weft_future *f, struct weft__link *link, weft_future *promised)
+static int link_add(weft_future *f, struct weft__link *link, weft_future *promised, bool heeded)
 {
 	struct weft__lock *stripe = weft__stripe(f);
 	int err = 0;
@@ -69,11 +69,25 @@ int weft__link_add(weft_future *f, struct weft__link *link, weft_future *promise
 			list_append(&f->links, &link->node);
 			if (promised)
 				weft__claim(promised, PHASE_CLAIMED, PHASE_PROMISED);
+			/* Under the lock: without it f may be done, and its executor gone. One that starts
+			 * it later sees the flag. */
+			if (heeded && f->origin & ATTENDED && (s & PHASE_MASK) == PHASE_RUNNING)
+				f->ex->heed(f->ex->self, weft__task(f));
 			break;
 		}
 	}
 	weft__unlock(stripe);
 	return err;
+}
+
+int weft__link_add(weft_future *f, struct weft__link *link, weft_future *promised)
+{
+	return link_add(f, link, promised, true);
+}
+
+int weft__link_add_lazily(weft_future *f, struct weft__link *link)
+{
+	return link_add(f, link, NULL, false);
 }
 
 bool weft__link_remove(weft_future *f, struct weft__link *link)
@@ -188,9 +202,9 @@ static void write_failure(weft_future *f, const char *text, const struct weft__d
 		snprintf(o->text, sizeof o->text, "%s", text);
 }
 
-void weft__finish(weft_future *f, int status, const char *text, const struct weft__death *death)
+struct weft__link *weft__finish_quietly(weft_future *f, int status, const char *text,
+					const struct weft__death *death)
 {
-	weft_executor *ex = f->ex;
 	weft_group *group = weft__group(f);
 	/* Read now: once f is done its submitter may do away with the cause, unless we hold a reference. */
 	weft_future *cause = weft__cause(f);
@@ -204,7 +218,7 @@ void weft__finish(weft_future *f, int status, const char *text, const struct wef
 	f->status = status;
 	if (status < 0)
 		write_failure(f, text, death);
-	weft__count_done(ex, status);
+	weft__count_done(f->ex, status);
 	rest = weft__publish(f);
 	if (group)
 		weft__group_done(group, status);
@@ -212,6 +226,14 @@ void weft__finish(weft_future *f, int status, const char *text, const struct wef
 		weft_future_unref(cause);
 	if (origin & FROM_HEAP)
 		weft_future_unref(f);
+	return rest;
+}
+
+void weft__finish(weft_future *f, int status, const char *text, const struct weft__death *death)
+{
+	weft_executor *ex = f->ex;
+	struct weft__link *rest = weft__finish_quietly(f, status, text, death);
+
 	weft__load_leave(ex, 1);
 	/* Last, since it may run bodies, which may wait for any of the above. */
 	if (rest)

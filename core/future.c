@@ -52,6 +52,8 @@ static int wait_outside(weft_future *f, weft_time deadline)
 		/* F2: the flag carries nothing; acquire is for F1, on failure. */
 		else if (!(s & FLAG_WAITERS) && !atom_cas(&f->state, &s, s | FLAG_WAITERS, acquire, acquire))
 			continue;
+		else if (!(s & FLAG_WAITERS) && (s & PHASE_MASK) == PHASE_RUNNING)
+			weft__heed(f); /* who starts it later sees the flag */
 		else if (weft__wait(&f->state, s | FLAG_WAITERS, limit, WEFT__PRIVATE) == -ETIMEDOUT) {
 			if (weft_now() >= deadline && weft__phase(f) != PHASE_DONE)
 				return -ETIMEDOUT;
@@ -115,12 +117,29 @@ static int wait_asleep(weft_future *f, weft_time deadline)
 	return err;
 }
 
-int weft_future_wait(weft_future *f, weft_time deadline)
+static int wait_long(weft_future *f, weft_time deadline)
+{
+	int err = weft__attend(f, &look_again, deadline, !weft__current);
+
+	if (err != -EAGAIN)
+		return err;
+	return done_soon(f) ? 0 : wait_asleep(f, deadline);
+}
+
+/* A last look, also at what has ended without anybody being told. */
+static bool done_by_now(weft_future *f)
+{
+	weft__reap(f);
+	return weft__phase(f) == PHASE_DONE;
+}
+
+/* One that is not done. */
+static __attribute__((noinline)) int wait_slowly(weft_future *f, weft_time deadline)
 {
 	bool over;
 	int err = check(f);
 
-	if (err || weft__phase(f) == PHASE_DONE)
+	if (err)
 		return err;
 	weft__release_pending();
 	if (weft__phase(f) == PHASE_DONE)
@@ -136,17 +155,42 @@ int weft_future_wait(weft_future *f, weft_time deadline)
 	if (err)
 		return err;
 	if (over)
-		err = -ETIMEDOUT;
-	else if (!done_soon(f))
-		err = wait_asleep(f, deadline);
+		err = done_by_now(f) ? 0 : -ETIMEDOUT;
+	else
+		err = wait_long(f, deadline);
 	weft__graph_leave();
 	return err;
+}
+
+/* What most waits inside a task come to: f has not started, and runs here and now. */
+static inline bool run_in_place(weft_future *f, uint32_t phase, weft_time deadline)
+{
+	weft_call *call = weft__current;
+
+	if (!call || phase != PHASE_QUEUED || deadline != WEFT_FOREVER || weft__pending ||
+	    weft__forked(f->generation) || weft__cancelled(call) || !weft__take_queued(f))
+		return false;
+	weft_impl_run(weft__task(f));
+	return true;
+}
+
+int weft_future_wait(weft_future *f, weft_time deadline)
+{
+	uint32_t phase = f ? weft__phase(f) : PHASE_IDLE;
+
+	if (phase == PHASE_DONE || run_in_place(f, phase, deadline))
+		return 0;
+	return wait_slowly(f, deadline);
 }
 
 int weft_future_status(const weft_future *f)
 {
 	uint32_t phase = f ? weft__phase(f) : PHASE_IDLE;
 
+	if (phase == PHASE_RUNNING && f->origin & ATTENDED) {
+		weft__reap((weft_future *)(uintptr_t)f);
+		phase = weft__phase(f);
+	}
 	return phase == PHASE_DONE ? f->status : phase == PHASE_IDLE ? -EINVAL : -EINPROGRESS;
 }
 

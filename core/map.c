@@ -37,6 +37,7 @@ struct map {
 	struct weft_map_opts opts;
 	struct weft_cq q;
 	struct chunk *chunks;
+	struct weft__spinner spinner;
 	size_t window, flying;
 	size_t next;   /* first element that has not been begun */
 	size_t end;    /* elements from here on need not be begun: n, or the first failure */
@@ -160,13 +161,40 @@ static void collect(struct map *m, struct chunk *c)
 	}
 }
 
+/* Finishes chunks itself, where the executor leaves that to who waits, for as long as looking pays; then has
+ * the executor finish them. */
+static void look(struct map *m)
+{
+	struct weft__spin spin = {0};
+	bool found;
+
+	if (!m->ex->reap)
+		return;
+	do {
+		m->ex->reap(m->ex->self);
+		weft__lock(&m->q.lock);
+		found = m->q.ready;
+		weft__unlock(&m->q.lock);
+		if (found) {
+			weft__spin_won(&m->spinner, &spin);
+			return;
+		}
+	} while (weft__spin(&m->spinner, &spin));
+	for (size_t i = 0; i < m->window; i++)
+		if (m->chunks[i].flying)
+			weft__heed(weft_task_future(&m->chunks[i].task));
+}
+
 static void drive(struct map *m)
 {
 	struct weft__cq_item *item;
 
 	for (launch_all(m); m->flying; launch_all(m)) {
 		weft_time deadline = m->stopping || !m->opts.deadline ? WEFT_FOREVER : m->opts.deadline;
-		int err = weft__cq_next(&m->q, deadline, !m->stopping, &item);
+		int err;
+
+		look(m);
+		err = weft__cq_next(&m->q, deadline, !m->stopping, &item);
 
 		if (err)
 			stop_early(m, err);

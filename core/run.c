@@ -11,8 +11,9 @@
 #include <stdlib.h>
 
 /* Calls fn for each element of a batch, until one fails. */
-static int run_batch(weft_call *call, weft_task *t, struct weft__batch *b)
+static __attribute__((noinline)) int run_batch(weft_call *call, weft_task *t)
 {
+	struct weft__batch *b = weft__future(t)->batch;
 	const char *arg = t->arg;
 	char *result = t->result;
 	int status = 0;
@@ -26,44 +27,56 @@ static int run_batch(weft_call *call, weft_task *t, struct weft__batch *b)
 	return status < 0 ? status : 0;
 }
 
-static void free_scratch(weft_call *call)
+/* What a body has left behind that most do not: sections that block, memory. */
+static __attribute__((noinline)) void clear_up(weft_call *call)
 {
+	while (call->blocking)
+		weft_blocking_end();
 	for (struct weft__scratch *s = call->scratch, *next; s; s = next) {
 		next = s->next;
 		free(s);
 	}
 }
 
-int weft__body(weft_call *call, weft_task *t)
+/* A body that gave up because of its deadline, and not because somebody asked it to. */
+static __attribute__((noinline)) int why_cancelled(const weft_call *call)
 {
-	weft_future *f = weft__future(t);
-	struct weft__batch *batch = weft__batch(f);
+	return !weft__asked(call) && weft__cancelled(call) ? -ETIMEDOUT : -ECANCELED;
+}
+
+static inline int run_body(weft_call *call, weft_task *t, const atom_u32 *remote_cancel)
+{
+	weft_call *outer = weft__current;
 	int status;
 
 	call->task = t;
 	call->reply_size = t->result_size;
-	call->outer = weft__current;
-	call->base = call->outer ? call->outer->base : call;
+	call->outer = outer;
+	call->base = outer ? outer->base : call;
 	call->scratch = NULL;
-	call->covered = call->guest = false;
+	call->remote_cancel = remote_cancel;
 	call->blocking = 0;
+	call->has_text = call->guest = call->covered = false;
 	weft__current = call;
-	status = batch ? run_batch(call, t, batch) : t->fn(call, t->arg, t->result);
-	if (status == -ECANCELED && !weft__asked(call) && weft__cancelled(call))
-		status = -ETIMEDOUT; /* its deadline is what made it give up */
-	while (call->blocking)
-		weft_blocking_end();
-	weft__current = call->outer;
-	if (call->outer && call->outer->covered)
-		weft__graph_uncover(call->outer);
-	if (call->scratch)
-		free_scratch(call);
+	status = weft__future(t)->origin & FROM_BATCH ? run_batch(call, t) : t->fn(call, t->arg, t->result);
+	if (status == -ECANCELED)
+		status = why_cancelled(call);
+	if (call->blocking || call->scratch)
+		clear_up(call);
+	weft__current = outer;
+	if (outer && outer->covered)
+		weft__graph_uncover(outer);
 	return status;
+}
+
+int weft__body(weft_call *call, weft_task *t)
+{
+	return run_body(call, t, call->remote_cancel);
 }
 
 /* The end of a task that succeeded, and that nobody hangs on but who sleeps on its word. The tag is that of
  * finish.c. */
-static bool finish_plainly(weft_future *f, int status)
+static inline bool finish_plainly(weft_future *f, int status)
 {
 	weft_executor *ex = f->ex;
 	uint32_t s = atom_load(&f->state, relaxed);
@@ -72,7 +85,7 @@ static bool finish_plainly(weft_future *f, int status)
 	if (status < 0 || f->origin || f->group)
 		return false;
 	f->status = status;
-	weft__count_done(ex, status);
+	weft__count_done(ex, 0);
 	/* F1 release: the outcome; acquire: as in publish. */
 	if (s & (FLAG_LINKS | FLAG_ASKED) || !atom_cas(&f->state, &s, PHASE_DONE, acq_rel, relaxed))
 		rest = weft__publish(f);
@@ -88,14 +101,14 @@ void weft_impl_run(weft_task *t)
 {
 	weft_call call;
 	weft_future *f = weft__future(t);
-	int status = -ETIMEDOUT;
+	int status;
 
-	call.remote_cancel = NULL;
-	call.has_text = false;
-	if (f->deadline == WEFT_FOREVER || weft_now() < f->deadline) {
-		status = weft__body(&call, t);
-		weft__reply(f, call.reply_size);
+	if (f->deadline != WEFT_FOREVER && weft_now() >= f->deadline) {
+		weft__finish(f, -ETIMEDOUT, NULL, NULL);
+		return;
 	}
+	status = run_body(&call, t, NULL);
+	weft__reply(f, call.reply_size);
 	if (!finish_plainly(f, status))
 		weft__finish(f, status, call.has_text ? call.text : NULL, NULL);
 }

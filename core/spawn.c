@@ -57,7 +57,7 @@ struct __attribute__((may_alias)) child {
 #define STATE_DONE     0xfffffff2u
 #define STATE_DECLINED 0xfffffff3u
 #define STATE_SETTLED  0xfffffff4u
-#define STATE_ALONE    0xffffffffu
+#define STATE_ALONE    0xfffffff5u
 
 _Static_assert(sizeof(struct child) <= sizeof(struct weft_child), "a child has outgrown its words");
 _Static_assert(sizeof(struct weft_child) == 64, "the size of a child is part of the ABI");
@@ -72,11 +72,11 @@ SAME(child, ctx, weft_spawn_child_1, ctx);
 SAME(child, state, weft_spawn_child_1, place);
 SAME(child, call, weft_spawn_child_1, call);
 SAME(weft__deque, head, weft_spawn_deque_1, head);
-SAME(weft__deque, split, weft_spawn_deque_1, split);
 SAME(weft__deque, limit, weft_spawn_deque_1, limit);
+SAME(weft__deque, lowest, weft_spawn_deque_1, lowest);
 SAME(weft__deque, slots, weft_spawn_deque_1, slots);
 
-_Thread_local struct weft_spawn_thread_1 weft_spawn_thread_1 WEFT__TLS;
+_Thread_local struct weft_spawn_thread_1 weft_spawn_thread_1 WEFT__TLS = {.deque = &weft__deque_none};
 static _Thread_local struct weft__spinner spinner WEFT__TLS; /* whether it pays to look on */
 
 static struct child *inside(struct weft_child *c)
@@ -88,7 +88,7 @@ static struct child *inside(struct weft_child *c)
 
 static __attribute__((noinline)) void spawn_slowly(struct weft_child *c, struct weft__deque *d)
 {
-	if (!d || weft__deque_full(d)) {
+	if (weft__deque_full(d)) {
 		/* Relaxed: no other thread knows it. */
 		atom_store(&inside(c)->state, STATE_ALONE, relaxed);
 		return;
@@ -106,7 +106,7 @@ void weft_spawn(struct weft_child *c, void (*fn)(void *ctx), void *ctx)
 	k->fn = fn;
 	k->ctx = ctx;
 	k->call = weft__current;
-	if (d && weft__deque_calm(d))
+	if (weft__deque_calm(d))
 		/* Relaxed: D1 carries it. */
 		atom_store(&k->state, weft__deque_push(d, c), relaxed);
 	else
@@ -218,19 +218,18 @@ static bool look_on(struct child *k, struct weft__deque *mine)
 static void sleep_on(struct child *k)
 {
 	weft_call *call = weft__current;
-	weft_executor *ex = call ? weft__future(call->base->task)->ex : NULL;
 	uint32_t state;
 
 	weft__release_pending(); /* the child may wait for one of them */
-	if (ex && ex->ops.blocking)
-		ex->ops.blocking(ex->self, true);
+	if (call)
+		weft__tell_blocking(call, true);
 	while (!is_over(k, &state)) {
 		/* S3 relaxed: the thief's swap is on the same word. */
 		if (state == STATE_ASLEEP || atom_cas(&k->state, &state, STATE_ASLEEP, relaxed, relaxed))
 			weft__wait(&k->state, STATE_ASLEEP, WEFT_FOREVER, WEFT__PRIVATE);
 	}
-	if (ex && ex->ops.blocking)
-		ex->ops.blocking(ex->self, false);
+	if (call)
+		weft__tell_blocking(call, false);
 }
 
 static void await(struct child *k, struct weft__deque *mine)
@@ -262,7 +261,7 @@ static bool take_out(struct child *k, struct weft__deque *d)
 
 static void settle_newer(struct weft__deque *d, struct weft_child *c)
 {
-	while (d && d->head > 0 && weft__deque_newest(d) != c) {
+	while (d->head > 0 && weft__deque_newest(d) != c) {
 		struct child *newest = inside(weft__deque_newest(d));
 
 		if (take_out(newest, d))
@@ -270,7 +269,7 @@ static void settle_newer(struct weft__deque *d, struct weft_child *c)
 		/* Relaxed: the owner's again. */
 		atom_store(&newest->state, STATE_SETTLED, relaxed);
 	}
-	if (!d || d->head == 0) {
+	if (d->head == 0) {
 		fprintf(stderr,
 			"weft: weft_sync of a child that this thread has not spawned, or synced before\n");
 		abort();
@@ -298,7 +297,7 @@ void weft_sync(struct weft_child *c)
 	/* Relaxed: where another thread may have written it, the long way looks again. */
 	uint32_t state = atom_load(&k->state, relaxed);
 
-	if (d && weft__deque_pop_calmly(d, state))
+	if (weft__deque_pop_calmly(d, state))
 		k->fn(k->ctx);
 	else
 		sync_slowly(k, c, state);

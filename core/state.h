@@ -32,6 +32,7 @@
 #ifndef WEFT_CORE_STATE_H
 #define WEFT_CORE_STATE_H
 
+#include "spin.h"
 #include "wait.h"
 #include <weft/executor_impl.h>
 #include <weft/group.h>
@@ -106,7 +107,8 @@ struct weft__outcome {
 enum {
 	FROM_HEAP = 1,  /* weft_async: reference counted; outcome far away */
 	FROM_BATCH = 2, /* weft_map: batch counts */
-	FROM_CAUSE = 4  /* weft_future_then: cause counts, until done */
+	FROM_CAUSE = 4, /* weft_future_then: cause counts, until done */
+	ATTENDED = 8    /* its executor has the operations of weft__attend */
 };
 
 /* The first 64 bytes, and the 64 of the task before them, are all that a task touches which is merely
@@ -159,7 +161,7 @@ struct weft__scratch {
 struct weft_call {
 	weft_task *task;
 	weft_call *outer; /* that waits further down on this thread's stack, or NULL */
-	weft_call *base;  /* the outermost: its executor owns the thread */
+	weft_call *base;  /* the outermost: its executor owns the thread, if it is not inline */
 	size_t reply_size;
 	struct weft__scratch *scratch;
 	const atom_u32 *remote_cancel; /* in a worker process: the word its parent raises */
@@ -184,6 +186,17 @@ struct weft_executor {
 	/* Accepts a task that has been checked, and counts it, where nothing is in the way; false: the long
 	 * way will say why not. May be NULL. */
 	bool (*submit_quickly)(void *self, weft_task *t);
+	/* Of an executor whose tasks end elsewhere, where somebody here has to look; all three or none. They
+	 * may finish any task of it, but run no continuation. The caller sees to it that it lives.
+	 *   attend  waits for t, which is RUNNING: looks for a while, then, if asked to, sleeps. 0: it may have
+	 *           ended; -ETIMEDOUT; -EAGAIN: there is no more to be done here, sleep on the future
+	 *   heed    somebody hangs on t from now on, and will not come and look. May be called under a stripe
+	 *           lock: finishes nothing itself
+	 *   reap    finishes what has ended; true: there was some */
+	int (*attend)(void *self, weft_task *t, struct weft__spinner *spinner, weft_time deadline,
+		      bool sleep);
+	void (*heed)(void *self, weft_task *t);
+	bool (*reap)(void *self);
 	uint32_t generation;
 	atom_u32 how; /* 0 runs, else 1 + enum weft_stop */
 	char name[64];
@@ -253,7 +266,7 @@ static inline void weft__fill(weft_future *f, const weft_task *t, weft_executor 
 			      uintptr_t origin)
 {
 	f->generation = ex->generation;
-	f->origin = (uint8_t)origin;
+	f->origin = (uint8_t)(origin | (ex->attend ? ATTENDED : 0));
 	f->kind = KIND_PLAIN;
 	f->ex = ex;
 	f->links = NULL;
@@ -275,12 +288,18 @@ static inline void weft__reply(weft_future *f, size_t n)
 struct weft__lock *weft__stripe(const weft_future *f);
 void weft__finish(weft_future *f, int status, const char *text, const struct weft__death *death);
 void weft__death_text(const struct weft__death *d, char *ret, size_t size);
+/* The same, but for the count in ex->load, which is the caller's to leave, and for what it returns: that goes
+ * to weft__release after it. */
+struct weft__link *weft__finish_quietly(weft_future *f, int status, const char *text,
+					const struct weft__death *death);
 struct weft__link *weft__publish(
 	weft_future *f); /* DONE, and all that hangs on it fired, but what it returns */
 const struct weft__outcome *weft__outcome(const weft_future *f);
 /* 0, or -EALREADY: f is done. promised: the CLAIMED continuation that link belongs to, or NULL; it
  * becomes PROMISED in the same step. */
 int weft__link_add(weft_future *f, struct weft__link *link, weft_future *promised);
+/* The same by one who attends to f, or calls weft__heed later. */
+int weft__link_add_lazily(weft_future *f, struct weft__link *link);
 bool weft__link_remove(weft_future *f, struct weft__link *link); /* false: it has fired */
 void weft__stripes_reset(void);
 
@@ -299,12 +318,14 @@ void weft__promised_drop(weft_executor *ex);
 void weft__promise_unlink(weft_future *f);
 
 /* run.c */
-/* Of call, remote_cancel and has_text are set. */
+/* Of call, remote_cancel is set. */
 int weft__body(weft_call *call, weft_task *t);
 
 /* call.c */
 /* The innermost call of this thread. Where the inline functions of fork-join find it too: spawn.c. */
 #define weft__current (weft_spawn_thread_1.call)
+/* Tells the owner of the thread, whatever lies on its stack, that it blocks, or no longer. */
+void weft__tell_blocking(const weft_call *call, bool blocked);
 /* 0, -ETIMEDOUT; where interruptible, -ECANCELED as soon as the calling task is cancelled. */
 int weft__sleep(struct weft__parker *p, weft_time deadline, bool interruptible);
 
@@ -333,6 +354,19 @@ static inline bool weft__cancelled(const weft_call *call)
 
 bool weft__inside(weft_executor *ex); /* is this thread one of ex, running a task of it? */
 bool weft__take(weft_future *f);      /* may this thread run it here and now? If so, it has been started */
+
+/* The same, where f was QUEUED and the thread is in a task. */
+static inline bool weft__take_queued(weft_future *f)
+{
+	weft_executor *ex = f->ex;
+
+	return ex->ops.take && ex->ops.take(ex->self, weft__task(f));
+}
+
+/* attend.c; nothing happens where f's executor has no such operations, or f does not run. */
+int weft__attend(weft_future *f, struct weft__spinner *spinner, weft_time deadline, bool sleep);
+void weft__heed(weft_future *f);
+void weft__reap(weft_future *f);
 
 /* cancel.c */
 bool weft__drop(weft_future *f, int status); /* ends it if it is PROMISED or QUEUED */
@@ -368,7 +402,16 @@ void weft__group_done(weft_group *g, int status);
 extern _Thread_local struct weft__tally *weft__tally WEFT__TLS;  /* the thread's own, or NULL */
 int weft__load_enter(weft_executor *ex, size_t n);               /* 0 or -ESHUTDOWN */
 int weft__load_enter_on_credit(struct weft__tally *y, size_t n); /* the same for the owner of y */
-void weft__load_hold(weft_executor *ex);                         /* one more, whether it stops or not */
+/* One, if y has credit and nothing stops; false: ask the one above. */
+static inline bool weft__load_enter_quickly(struct weft__tally *y)
+{
+	/* Relaxed: as in weft__load_enter_on_credit. */
+	if (!y->credit || atom_load(&y->ex->load, relaxed) & 1)
+		return false;
+	y->credit--;
+	return true;
+}
+void weft__load_hold(weft_executor *ex); /* one more, whether it stops or not */
 void weft__load_leave_slowly(weft_executor *ex, size_t n);
 void weft__tally_open(struct weft__tally *y, weft_executor *ex);
 void weft__tally_settle(struct weft__tally *y); /* gives back its credit; before its owner sleeps */

@@ -24,7 +24,7 @@
 #include "deque.h"
 #include <weft/spawn_inline.h>
 
-/* The calling thread's deque, a struct weft__deque *; NULL outside of pools. */
+/* The calling thread's deque, a struct weft__deque *; &weft__deque_none outside of pools. */
 #define weft__deque_own (weft_spawn_thread_1.deque)
 
 /* Runs a stolen child and completes it. mine: the calling thread's deque, or NULL, in which nothing may be

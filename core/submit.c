@@ -27,6 +27,13 @@ static bool fits(const weft_executor *ex, const weft_task *t)
 	return !ex->ops.slot_size || (arg <= ex->ops.slot_size && result <= ex->ops.slot_size - arg);
 }
 
+/* True for most tasks; false: weft__check says what is wrong, if anything is. */
+static inline bool is_plainly_right(const weft_executor *ex, const weft_task *t)
+{
+	return ex && t && t->fn && !t->flags && (t->arg || !t->arg_size) && (t->result || !t->result_size) &&
+	       !ex->ops.slot_size && !weft__forked(ex->generation);
+}
+
 int weft__check(weft_executor *ex, const weft_task *t)
 {
 	if (!ex || !t || !t->fn || (!t->arg && t->arg_size) || (!t->result && t->result_size))
@@ -137,14 +144,19 @@ int weft__enter_and_submit(weft_executor *ex, weft_task t[], size_t n, struct we
 	return err;
 }
 
-int weft_submit(weft_executor *ex, weft_task *t)
+static __attribute__((noinline)) int submit_slowly(weft_executor *ex, weft_task *t)
 {
 	size_t accepted;
 	int err = weft__check(ex, t);
 
-	if (err || (ex->submit_quickly && ex->submit_quickly(ex->self, t)))
-		return err;
-	return weft__enter_and_submit(ex, t, 1, &(struct weft_offer){0}, &accepted);
+	return err ? err : weft__enter_and_submit(ex, t, 1, &(struct weft_offer){0}, &accepted);
+}
+
+int weft_submit(weft_executor *ex, weft_task *t)
+{
+	if (is_plainly_right(ex, t) && ex->submit_quickly && ex->submit_quickly(ex->self, t))
+		return 0;
+	return submit_slowly(ex, t);
 }
 
 int weft_submit_many(weft_executor *ex, weft_task t[], size_t n, size_t *ret_accepted)
@@ -163,7 +175,8 @@ int weft_submit_many(weft_executor *ex, weft_task t[], size_t n, size_t *ret_acc
 				__builtin_prefetch(&t[done + good + AHEAD]);
 				atom_fetch_line(weft__future(&t[done + good + AHEAD]));
 			}
-			bad = weft__check(ex, &t[done + good]);
+			if (!is_plainly_right(ex, &t[done + good]))
+				bad = weft__check(ex, &t[done + good]);
 		}
 		if (good)
 			err = weft__enter_and_submit(ex, t + done, good, &as, &accepted);

@@ -105,8 +105,13 @@ ssize_t weft_wait_any(weft_future *const f[], size_t n, weft_time deadline)
 		return found;
 	weft__release_pending();
 	found = first_done(f, n);
-	if (found >= 0 || weft_now() >= deadline)
+	if (found >= 0)
 		return found;
+	if (weft_now() >= deadline) {
+		for (size_t i = 0; i < n; i++)
+			weft__reap(f[i]);
+		return first_done(f, n);
+	}
 	if (weft_call_cancelled(weft__current))
 		return -ECANCELED;
 	for (size_t i = 0; weft__current && i < n; i++)

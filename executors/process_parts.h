@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: MIT
  *
- * process_parts.h -- the pool's side of the executor "processes", in six files:
+ * process_parts.h -- the pool's side of the executor "processes", in eight files:
  *
  *   process_pool.c   what the library asks: submit, cancel, stop, statistics; making and freeing
- *   process_lanes.c  which task is in which slot of which lane: filling, emptying, taking back, burying
+ *   process_lanes.c  which task is in which slot of which lane: filling, taking back, moving
+ *   process_reap.c   how tasks leave their lanes: done, overdue, lost with their worker
+ *   process_wait.c   threads that wait for a task where it runs
  *   process_start.c  workers that do not start: when to try again, when to give up
  *   process_files.c  descriptors that the program might close
  *   process_plan.c   what workers are made with (worker_plan.h)
- *   process_watch.c  the one thread of a pool: hears of finished tasks and dead workers, keeps deadlines
+ *   process_watch.c  the one thread of a pool: hears of dead workers, keeps deadlines, and finishes what
+ *                    nobody else comes to finish
  *
  * A task accepted by the pool waits in the queue until a lane has a free slot; from then on it counts as
  * RUNNING for the library, though it may not have begun: until it has, it can be taken back, to be
  * dropped, or to be given to a worker that has nothing to do.
+ *
+ * Whoever comes by empties lanes: a submitter that finds no room, a thread that waits, the watcher. He
+ * takes tasks out under the lock, many at a time, and finishes them without it. Continuations are released
+ * by the watcher alone: they may run bodies, and a submitter may hold locks of its own.
  */
 #ifndef WEFT_EXECUTORS_PROCESS_PARTS_H
 #define WEFT_EXECUTORS_PROCESS_PARTS_H
@@ -39,10 +46,19 @@ struct process_file {
 	ino_t inode;
 };
 
-/* The pool's private record of a lane. Slots head..tail are in use; task[] is NULL where it was taken back.
+/* The mapping of a lane. It stays as long as somebody looks at it, be the worker long gone. */
+struct lane_memory {
+	struct lane *lane;
+	size_t size;
+	unsigned users; /* the pool is one */
+	uint16_t sleepers[LANE_SLOTS];
+};
+
+/* The pool's private record of a lane. Slots tail..head are in use; task[] is NULL where it was taken back.
  */
 struct lane_end {
-	struct lane *shared;
+	struct lane *shared; /* of memory */
+	struct lane_memory *memory;
 	enum lane_life life;
 	uint64_t epoch; /* one more for each worker: messages about an earlier one are void */
 	pid_t pid;
@@ -50,7 +66,12 @@ struct lane_end {
 	uint32_t head, tail;
 	unsigned tasks; /* in it */
 	uint32_t given; /* since the worker started, for max_tasks */
+	unsigned timed; /* of its tasks: that have a deadline */
 	weft_task *task[LANE_SLOTS];
+	uint64_t block[LANE_SLOTS]; /* where the payload is, as in the request */
+	size_t block_end[LANE_SLOTS];
+	struct lane_store store;
+	struct lane_end *next_fresh; /* in the pool's list of fresh ones; itself: the last */
 	weft_time born, retry_at;
 	unsigned failures; /* in a row, of workers that did nothing */
 	bool leaving;      /* told to leave */
@@ -67,9 +88,14 @@ struct process_pool {
 	struct weft__lock lock; /* of all below that changes */
 	struct weft__taskq q;
 	struct lane_end *lane;
-	unsigned n;     /* lanes */
-	size_t waiting; /* tasks in lanes behind another one: they count against the queue's limit */
-	int32_t low;    /* no task in a lane has a lower priority */
+	unsigned n;              /* lanes */
+	size_t waiting;          /* tasks in lanes behind another one: they count against the queue's limit */
+	int32_t low;             /* no task in a lane has a lower priority */
+	unsigned shallow;        /* so many more tasks are put into lanes that are kept short */
+	struct lane_end *fresh;  /* lanes whose workers have not been woken for what was put there */
+	bool armed;              /* workers ring when they have nothing left to do */
+	bool telling;            /* somebody waits for the end of all: the watcher is told of each */
+	struct weft__link *rest; /* continuations, for the watcher to release */
 	unsigned deaths;
 	bool dropping, killing, ending;
 	int broken;                                /* negative errno: no worker can be started */
@@ -92,27 +118,59 @@ struct departed {
 	int status;
 	bool died;
 	char text[WEFT_ERROR_TEXT_MAX + 1];
-	struct weft__death death;
+	struct weft__death death; /* if died */
+};
+
+/* So many at a time. */
+enum { DEPARTED = 32 };
+
+struct departures {
+	unsigned n;
+	struct departed d[DEPARTED];
 };
 
 /* process_lanes.c; all under the lock. */
 void lanes_fill(struct process_pool *p);
-bool lanes_harvest(struct process_pool *p, struct departed *ret); /* one; false: none */
-bool lanes_overdue(struct process_pool *p, struct departed *ret); /* one that need not begun; kills others */
-weft_time lanes_next_deadline(const struct process_pool *p);
+/* For a task to be put into without having queued; NULL: there is no room, or others come first. */
+struct lane_end *lanes_room_for(struct process_pool *p, const weft_task *t);
+bool lanes_have_done(const struct lane_end *e, unsigned n); /* more than so many tasks? */
+void lane_put(struct process_pool *p, struct lane_end *e, weft_task *t);
+void lanes_wake(struct process_pool *p); /* after lane_put, before the lock is let go */
 void lanes_rebalance(struct process_pool *p);
+void lanes_arm(struct process_pool *p); /* workers with nothing to do are to ring, if others have too much */
 bool lanes_listen(struct process_pool *p);                /* true: something has happened meanwhile */
 struct list_node *lanes_withdraw(struct process_pool *p); /* all that has not begun, claimed */
 void lanes_ask_all(struct process_pool *p);               /* the tasks that run, to give up */
+void lanes_tell_all(struct process_pool *p);              /* the watcher, of all that ends */
+void lanes_tell_next(struct process_pool *p);             /* the watcher, of the next to end in each */
 void lanes_kill_all(struct process_pool *p);
 void lane_kill(struct lane_end *e);
 enum weft_cancel lane_interrupt(struct process_pool *p, struct lane_end *e, uint32_t at, weft_task *t);
 unsigned lanes_queued(const struct process_pool *p); /* tasks in them that have not begun */
+void lane_forget(struct process_pool *p, struct lane_end *e, uint32_t at);
+bool lane_take_back_at(struct process_pool *p, struct lane_end *e, uint32_t at); /* false: it has begun */
+void lane_requeue(struct process_pool *p, weft_task *t);                         /* where it was first */
+void lane_memory_leave(struct lane_memory *m);
+
+static inline struct lane_slot *lane_slot_of(const struct lane_end *e, uint32_t at)
+{
+	return &e->shared->slot[at % LANE_SLOTS];
+}
+
+/* process_reap.c; all under the lock, but for the first two. */
+void process_finish(struct process_pool *p, const struct departures *d);
+bool process_reap(struct process_pool *p); /* all that has ended; true: there was some */
+void lanes_harvest(struct process_pool *p, struct departures *ret); /* until ret is full */
+bool lane_is_due(struct lane_end *e);                               /* the next one has ended */
+bool lanes_overdue(struct process_pool *p,
+		   struct departures *ret); /* one that need not begin; kills others */
+weft_time lanes_next_deadline(const struct process_pool *p);
 
 /* The worker of e is dead: lane_close; lanes_harvest until it finds none; then lane_lose, which puts back
  * into the queue what had not begun, as long as it returns a task that had; then lane_bury. */
 void lane_close(struct lane_end *e);
-bool lane_lose(struct process_pool *p, struct lane_end *e, const struct weft__death *d, struct departed *ret);
+bool lane_lose(struct process_pool *p, struct lane_end *e, const struct weft__death *d,
+	       struct departures *ret);
 void lane_bury(struct process_pool *p, struct lane_end *e, const struct weft__death *d);
 
 /* Gives lane i a fresh memory and asks the nursery for a worker. */
@@ -133,6 +191,11 @@ void lane_ended(struct process_pool *p, struct lane_end *e,
 		const struct weft__death *d); /* when to replace */
 bool lane_may_retry(struct process_pool *p, struct lane_end *e, weft_time now);
 void process_look_for_started(struct process_pool *p); /* a broken pool may be whole again */
+
+/* process_wait.c: the operations of weft__attend. */
+int process_attend(void *pool, weft_task *t, struct weft__spinner *spinner, weft_time deadline, bool sleep);
+void process_heed(void *pool, weft_task *t);
+bool process_look(void *pool);
 
 /* process_watch.c */
 void *process_watch(void *pool);

@@ -14,7 +14,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -31,33 +30,81 @@
 #define FLAGS_KNOWN   (uint32_t)(WEFT_PROCESSES_PIN | WEFT_PROCESSES_SANDBOX)
 #define NICE_MAX      19
 
+/* Has the queue its fill? A submitter that meets the limit first empties lanes, then has the watcher told when
+ * there is room. */
+static bool is_full(struct process_pool *p, struct departures *gone)
+{
+	if (p->q.n + p->waiting < p->opts.queue)
+		return false;
+	lanes_harvest(p, gone);
+	lanes_fill(p);
+	if (p->q.n + p->waiting < p->opts.queue)
+		return false;
+	lanes_tell_next(p);
+	return true;
+}
+
+/* A lane for t. Where all are full, and so much is done in one of them that it pays, it is emptied. */
+static struct lane_end *find_lane(struct process_pool *p, const weft_task *t, struct departures *gone)
+{
+	struct lane_end *e = lanes_room_for(p, t);
+
+	for (unsigned i = 0; !e && i < p->n && !gone->n; i++)
+		if (lanes_have_done(&p->lane[i], DEPARTED / 2)) {
+			lanes_harvest(p, gone);
+			lanes_fill(p);
+			e = lanes_room_for(p, t);
+		}
+	return e;
+}
+
+static int submit_one(struct process_pool *p, struct weft_offer *offer, size_t i, struct departures *gone)
+{
+	weft_task *t = &offer->tasks[i];
+	struct weft__token token;
+	struct lane_end *e;
+	int err;
+
+	if (p->dropping)
+		return -ESHUTDOWN;
+	if (p->broken)
+		return -EIO;
+	if (!offer->force && is_full(p, gone))
+		return -EAGAIN;
+	err = plan_token(p->plan, t->fn, &token);
+	if (err)
+		return err;
+	e = find_lane(p, t, gone);
+	err = weft__accept(offer, i, e ? PHASE_RUNNING : PHASE_QUEUED);
+	if (err)
+		return err;
+	weft__future(t)->live.runs = 0;
+	if (e)
+		lane_put(p, e, t);
+	else
+		weft__taskq_push(&p->q, t);
+	return 0;
+}
+
 static int pool_submit(void *self, struct weft_offer *offer)
 {
 	struct process_pool *p = self;
-	struct weft__token token;
+	struct departures gone;
 	size_t i = 0;
 	int err = 0;
 
+	gone.n = 0;
 	weft__lock(&p->lock);
-	while (!err && i < offer->n && i < INT32_MAX) {
-		if (p->dropping)
-			err = -ESHUTDOWN;
-		else if (p->broken)
-			err = -EIO;
-		else if (p->q.n + p->waiting >= p->opts.queue && !offer->force)
-			err = -EAGAIN;
-		else
-			err = plan_token(p->plan, offer->tasks[i].fn, &token);
-		if (!err)
-			err = weft_impl_accept(offer, i);
-		if (!err)
-			weft__future(&offer->tasks[i])->live.runs = 0;
-		if (!err)
-			weft__taskq_push(&p->q, &offer->tasks[i++]);
+	while (!err && i < offer->n && i < INT32_MAX && gone.n <= DEPARTED / 2) {
+		err = submit_one(p, offer, i, &gone);
+		i += !err;
 	}
-	if (i)
+	if (p->q.n)
 		lanes_fill(p);
+	lanes_wake(p);
+	lanes_arm(p);
 	weft__unlock(&p->lock);
+	process_finish(p, &gone);
 	return i ? (int)i : err;
 }
 
@@ -94,9 +141,12 @@ static void pool_stop(void *self, enum weft_stop how)
 	struct process_pool *p = self;
 	struct list_node *queued, *withdrawn;
 
-	if (how == WEFT_STOP_DRAIN)
-		return;
 	weft__lock(&p->lock);
+	lanes_tell_all(p);
+	if (how == WEFT_STOP_DRAIN) {
+		weft__unlock(&p->lock);
+		return;
+	}
 	p->dropping = true;
 	queued = weft__taskq_drop(&p->q);
 	withdrawn = lanes_withdraw(p);
@@ -148,8 +198,8 @@ static void pool_free(void *self, bool forked)
 
 	(void)forked; /* a fork has copies of the same descriptors and mappings */
 	for (unsigned i = 0; i < p->n; i++) {
-		if (p->lane[i].shared)
-			munmap(p->lane[i].shared, lane_size(p->opts.slot_size));
+		if (p->lane[i].memory)
+			lane_memory_leave(p->lane[i].memory);
 		process_file_close(&p->lane[i].pidfd);
 	}
 	process_file_close(&p->sock);
@@ -166,6 +216,7 @@ static void pool_stats(void *self, struct weft_stats *ret)
 {
 	struct process_pool *p = self;
 
+	process_reap(p); /* what nobody has asked for */
 	weft__lock(&p->lock);
 	for (unsigned i = 0; i < p->n; i++)
 		ret->workers += p->lane[i].life != LANE_DOWN;
@@ -273,6 +324,11 @@ int weft_process_pool_new(weft_executor **ret, const struct weft_process_pool_op
 	err = furnish(p);
 	if (!err)
 		err = weft_executor_new(&p->ex, o.name ? o.name : name, &ops, p);
+	if (!err) {
+		p->ex->attend = process_attend;
+		p->ex->heed = process_heed;
+		p->ex->reap = process_look;
+	}
 	if (!err)
 		err = weft__thread_start(&p->watcher, process_watch, p);
 	if (err) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * process_watch.c -- the one thread of a pool of processes. It finishes what workers have done, hears from
- * the nursery of workers that came and went, keeps deadlines, and asks for replacements.
+ * process_watch.c -- the one thread of a pool of processes. It finishes what workers have done and nobody has
+ * come for, hears from the nursery of workers that came and went, keeps deadlines, and asks for replacements.
  *
  * It sleeps in poll, on the bell (an eventfd that workers and submitters write) and on the nursery's
  * socket. Before it sleeps it asks the workers to ring, and then looks once more (lane.h, B2).
@@ -40,29 +40,6 @@ void process_wake_watcher(const struct process_pool *p)
 	(void)n; /* full means that it is readable */
 }
 
-static void finish(struct process_pool *p, const struct departed *d)
-{
-	/* A task less in the lanes may be room in the queue: before the finish, after which p may be freed.
-	 */
-	weft__waitq_wake(&p->ex->room, 1);
-	weft__finish(weft__future(d->task), d->status, d->text, d->died ? &d->death : NULL);
-}
-
-static void finish_harvest(struct process_pool *p)
-{
-	struct departed d;
-	bool found;
-
-	do {
-		weft__lock(&p->lock);
-		found = lanes_harvest(p, &d);
-		lanes_fill(p);
-		weft__unlock(&p->lock);
-		if (found)
-			finish(p, &d);
-	} while (found);
-}
-
 /* What is in the queue of a pool that drops everything, or has no workers and gets none. */
 static void drop_queue(struct process_pool *p, bool broken)
 {
@@ -83,19 +60,19 @@ static void drop_queue(struct process_pool *p, bool broken)
 
 static void bury(struct process_pool *p, struct lane_end *e, const struct weft__death *death)
 {
-	struct departed d;
+	struct departures d;
 	bool found;
 
 	weft__lock(&p->lock);
 	lane_close(e);
 	weft__unlock(&p->lock);
-	finish_harvest(p);
+	process_reap(p);
 	do {
+		d.n = 0;
 		weft__lock(&p->lock);
 		found = lane_lose(p, e, death, &d);
 		weft__unlock(&p->lock);
-		if (found)
-			finish(p, &d);
+		process_finish(p, &d);
 	} while (found);
 	weft__lock(&p->lock);
 	lane_bury(p, e, death);
@@ -184,16 +161,30 @@ static void hear_all(struct process_pool *p)
 
 static void keep_deadlines(struct process_pool *p)
 {
-	struct departed d;
+	struct departures d;
 	bool found;
 
 	do {
+		d.n = 0;
 		weft__lock(&p->lock);
 		found = lanes_overdue(p, &d);
 		weft__unlock(&p->lock);
-		if (found)
-			finish(p, &d);
+		process_finish(p, &d);
 	} while (found);
+}
+
+/* Continuations of what others have finished. False: there were none. */
+static bool release_rest(struct process_pool *p)
+{
+	struct weft__link *rest;
+
+	weft__lock(&p->lock);
+	rest = p->rest;
+	p->rest = NULL;
+	weft__unlock(&p->lock);
+	if (rest)
+		weft__release(rest);
+	return rest;
 }
 
 static int greet(struct process_pool *p)
@@ -347,15 +338,19 @@ void *process_watch(void *arg)
 		if (process_files_lost(p))
 			lose_nursery(p);
 		hear_all(p);
-		finish_harvest(p);
+		process_reap(p);
 		keep_deadlines(p);
 		replace_workers(p);
 		enforce_leaving(p);
+		if (release_rest(p))
+			continue;
 		if (all_gone(p))
 			return NULL;
 		weft__lock(&p->lock);
 		lanes_fill(p);
 		lanes_rebalance(p);
+		p->armed = false;
+		lanes_arm(p);
 		p->wake_at = wake_at = lanes_next_deadline(p);
 		again = lanes_listen(p);
 		weft__unlock(&p->lock);

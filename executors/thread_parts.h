@@ -85,6 +85,7 @@ struct thread_worker {
 	uint64_t victim_seen;             /* and what it saw there: thread_take.c */
 	const struct thread_seat *pinned; /* the seat whose processor it is on */
 	unsigned blocked;                 /* how many times over: sections, and a wait in them */
+	bool keeps_seat;                  /* it ends tasks while it is about to take one: thread_take.c */
 	unsigned turn;
 	pthread_t thread;
 	enum thread_life life; /* under pool.lock */
@@ -153,6 +154,9 @@ static inline uint32_t thread_seen(uint64_t seen)
 	return (uint32_t)seen;
 }
 
+/* thread_pool.c */
+extern const struct weft_executor_ops thread_pool_ops;
+
 /* thread_tokens.c; at_hand is a queue's, under its lock */
 bool thread_token_get(struct thread_pool *p, uint32_t *at_hand);
 void thread_token_put_slowly(struct thread_pool *p, uint32_t *at_hand);
@@ -205,6 +209,7 @@ unsigned thread_seats_active(struct thread_pool *p);
 
 /* thread_worker.c */
 void *thread_worker_main(void *worker);
+bool thread_worker_turn(struct thread_worker *w); /* on a seat: runs something, or sleeps; false: the end */
 bool thread_worker_stack_is_low(const struct thread_worker *w);
 
 #endif

@@ -91,8 +91,8 @@ static void pool_stats(void *self, struct weft_stats *ret)
 	ret->workers = thread_seats_active(p);
 }
 
-static const struct weft_executor_ops pool_ops = {
-	.size = sizeof pool_ops,
+const struct weft_executor_ops thread_pool_ops = {
+	.size = sizeof thread_pool_ops,
 	.caps = WEFT_CAP_LOCAL,
 	.submit = pool_submit,
 	.remove = pool_remove,
@@ -166,7 +166,7 @@ static int pool_start(struct thread_pool *p)
 	int err = thread_queues_open(p);
 
 	if (!err)
-		err = weft_executor_new(&p->ex, p->opts.name ? p->opts.name : "threads", &pool_ops, p);
+		err = weft_executor_new(&p->ex, p->opts.name ? p->opts.name : "threads", &thread_pool_ops, p);
 	if (err)
 		return err;
 	ex = p->ex;

@@ -190,7 +190,7 @@ static bool own_quickly(struct thread_pool *p, struct thread_worker *w, weft_tas
 	struct thread_queue *q = w->own;
 	bool biased, put;
 
-	if (weft__load_enter_on_credit(&w->tally, 1))
+	if (!weft__load_enter_quickly(&w->tally) && weft__load_enter_on_credit(&w->tally, 1))
 		return false;
 	biased = weft__bias_enter(&q->bias);
 	put = put_quickly(p, q, t);
@@ -210,7 +210,7 @@ static bool shard_quickly(struct thread_pool *p, weft_task *t)
 	struct thread_queue *q = lock_my_shard(p);
 	bool put;
 
-	put = !weft__load_enter_on_credit(&q->tally, 1);
+	put = weft__load_enter_quickly(&q->tally) || !weft__load_enter_on_credit(&q->tally, 1);
 	if (put && !put_quickly(p, q, t)) {
 		q->tally.credit++;
 		put = false;
@@ -221,7 +221,8 @@ static bool shard_quickly(struct thread_pool *p, weft_task *t)
 	}
 	/* T2 seq_cst: pairs with look_hard. */
 	weft__unlock_seq_cst(&q->bias.lock);
-	thread_seats_notify(p);
+	if (put)
+		thread_seats_notify(p);
 	return put;
 }
 

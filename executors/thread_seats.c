@@ -254,8 +254,10 @@ void thread_seats_sleep(struct thread_worker *w)
 	weft__unlock(&p->lock);
 	if (thread_is_pushing(p)) /* T3: pairs with announce_own */
 		atom_fence_heavy();
-	if (thread_look_hard(p) && get_up(w))
+	if (thread_look_hard(p) && get_up(w)) {
+		sched_yield(); /* to who holds the lock of the queue that we found no way into, if that is why */
 		return;
+	}
 	weft__count(&w->seat->slept);
 	since = weft__spin_asleep(&w->spinner);
 	weft__park(&w->parker, WEFT_FOREVER);
@@ -337,9 +339,11 @@ void thread_seats_block(struct thread_pool *p, bool blocked)
 {
 	struct thread_worker *w = thread_self_of(p);
 
-	if (w && blocked && w->blocked++ == 0)
+	if (!w || w->keeps_seat)
+		return;
+	if (blocked && w->blocked++ == 0)
 		block(w);
-	else if (w && !blocked && --w->blocked == 0)
+	else if (!blocked && --w->blocked == 0)
 		unblock(w);
 }
 

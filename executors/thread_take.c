@@ -22,15 +22,31 @@ static weft_task *pop(struct thread_pool *p, struct thread_queue *q, uint32_t *a
 	return t;
 }
 
+/* Ends t, or all that is queued, for a stop. What hangs on them may run here, and wait; the seat, in whose queue
+ * the caller is at work, stays his meanwhile. Nobody waits for it in vain: nothing starts any more. */
+static void drop(struct thread_worker *w, weft_task *t)
+{
+	bool kept = w->keeps_seat;
+
+	w->keeps_seat = true;
+	if (t)
+		weft_impl_finish(t, -ECANCELED, NULL);
+	else
+		thread_queues_drop(w->pool);
+	w->keeps_seat = kept;
+}
+
 /* A task that the caller has taken out: true if it is to run, false if it is another's.
  *
  * A stop first says that it drops, which ends tasks that run, and then sweeps the queues: what a worker takes
  * out in between must not start any more. */
-static bool begin(struct thread_pool *p, weft_task *t)
+static bool begin(struct thread_worker *w, weft_task *t)
 {
+	struct thread_pool *p = w->pool;
+
 	if (weft__dropping(p->ex)) {
 		if (weft_impl_drop(t)) {
-			weft_impl_finish(t, -ECANCELED, NULL);
+			drop(w, t);
 			return false;
 		}
 	} else if (weft__claim(weft__future(t), PHASE_QUEUED, PHASE_RUNNING)) {
@@ -62,7 +78,7 @@ static weft_task *from_own(struct thread_worker *w)
 		t = pop(w->pool, q, &q->tokens);
 		fetch(weft__ring_at(&q->ring, q->ring.head + AHEAD));
 		weft__bias_leave(&q->bias, biased);
-		if (t && begin(w->pool, t))
+		if (t && begin(w, t))
 			return t;
 	}
 	return NULL;
@@ -85,9 +101,9 @@ static weft_task *adopt(struct thread_worker *w, weft_task *t[], uint32_t n)
 		dropping = atom_load(&w->pool->dropping, relaxed);
 		weft__bias_leave(&q->bias, biased);
 		if (dropping) /* who dropped all may have missed what was on its way */
-			thread_queues_drop(w->pool);
+			drop(w, NULL);
 	}
-	if (n && begin(w->pool, t[0]))
+	if (n && begin(w, t[0]))
 		return t[0];
 	return n > 1 ? from_own(w) : NULL;
 }

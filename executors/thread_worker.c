@@ -95,23 +95,29 @@ static void pin(struct thread_worker *w)
 	pthread_setaffinity_np(pthread_self(), sizeof one, &one);
 }
 
+bool thread_worker_turn(struct thread_worker *w)
+{
+	weft_task *t = thread_take(w);
+
+	if (t) {
+		run(w, t);
+	} else if (!search(w)) {
+		/* N2 acquire: pairs with the end. */
+		if (atom_load(&w->pool->ending, acquire))
+			return false;
+		thread_seats_sleep(w);
+	}
+	return true;
+}
+
 static void serve(struct thread_worker *w)
 {
-	weft_task *t;
-
-	while (w->seat || thread_seats_take(w)) {
+	do {
+		if (!w->seat && !thread_seats_take(w))
+			return;
 		if (w->pool->opts.flags & WEFT_THREADS_PIN && w->pinned != w->seat)
 			pin(w);
-		t = thread_take(w);
-		if (t) {
-			run(w, t);
-		} else if (!search(w)) {
-			/* N2 acquire: pairs with the end. */
-			if (atom_load(&w->pool->ending, acquire))
-				return;
-			thread_seats_sleep(w);
-		}
-	}
+	} while (thread_worker_turn(w));
 }
 
 /* The owner of a deque has shared children, because somebody was hungry. */
@@ -137,9 +143,9 @@ static void open_deque(struct thread_worker *w)
 
 static void close_deque(struct thread_worker *w)
 {
-	if (weft__deque_own)
+	if (weft__deque_own == &w->deque)
 		weft__deque_close(&w->deque);
-	weft__deque_own = NULL;
+	weft__deque_own = &weft__deque_none;
 }
 
 static void introduce(struct thread_worker *w)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * worker.c -- a worker process: takes tasks from its lane, in order, until it is told to leave.
+ * worker.c -- a worker process: takes tasks from its lane, in order, until it is told to leave. The table of
+ * tags is in lane.h.
  */
 #include "lane.h"
+#include "spin.h"
 #include "worker_start.h"
 
 #include <errno.h>
@@ -11,123 +13,194 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SPINS = 200 }; /* looks at an empty slot before it sleeps: a few microseconds */
-
 struct worker {
 	struct lane *lane;
 	size_t slot_size;
 	int bell;
+	struct lane_slot *last;      /* that it has done; NULL: none since the pool was last told of it */
+	struct weft__spinner looker; /* how long it looks before it sleeps */
 };
 
-static void ring(const struct worker *w)
+/* Writes the bell if the pool has raised want. */
+static void ring_if(const struct worker *w, atom_u32 *want)
 {
 	uint64_t one = 1;
 	ssize_t n;
 
-	/* B2 seq_cst: after our change of the state; pairs with the fence in lane_listen. */
-	atom_fence(seq_cst);
-	if (!atom_load(&w->lane->listening, relaxed) || !atom_swap(&w->lane->listening, 0, relaxed))
+	if (!atom_load(want, relaxed) || !atom_swap(want, 0, relaxed))
 		return;
 	n = write(w->bell, &one, sizeof one);
 	if (n < 0 && errno != EAGAIN) /* full means that it is readable */
 		_exit(1);             /* a task has closed the bell: our end is heard, and our reply found */
 }
 
-/* Waits while the slot's state is none that concerns us. False: leave. */
-static bool await_state(const struct worker *w, struct lane_slot *slot, uint32_t *ret)
+static void ring(const struct worker *w)
 {
-	for (int i = 0;; i++) {
-		uint32_t s = atom_load(&slot->state, relaxed);
+	/* B2 seq_cst: after our change of the state; pairs with the fence in lane_listen. */
+	atom_fence(seq_cst);
+	ring_if(w, &w->lane->listening);
+}
 
-		*ret = s;
-		if (s == SLOT_QUEUED || s == SLOT_SKIP)
-			return true;
-		if (atom_load(&w->lane->ending, relaxed))
-			return false;
-		if (i < SPINS) {
-			atom_pause();
-			continue;
-		}
+/* There is nothing to do: says so, if the pool wants to know, or has left behind what is done. After a
+ * seq_cst fence. */
+static void tell_idle(struct worker *w)
+{
+	ring_if(w, &w->lane->hungry);
+	/* Relaxed: if it has just been harvested, the pool is rung for nothing. */
+	if (w->last && (atom_load(&w->last->state, relaxed) & SLOT_MASK) == SLOT_DONE)
+		ring_if(w, &w->lane->listening);
+	w->last = NULL;
+}
+
+static bool is_for_us(uint32_t state)
+{
+	return (state & SLOT_MASK) == SLOT_QUEUED || (state & SLOT_MASK) == SLOT_SKIP;
+}
+
+static bool look(struct worker *w, struct lane_slot *slot)
+{
+	struct weft__spin spin = {0};
+
+	do {
+		if (is_for_us(atom_load(&slot->state, relaxed)) || atom_load(&w->lane->ending, relaxed))
+			return weft__spin_won(&w->looker, &spin);
+	} while (weft__spin(&w->looker, &spin));
+	return false;
+}
+
+/* Waits while the slot's state is none that concerns us. False: leave. */
+static bool await_state(struct worker *w, struct lane_slot *slot)
+{
+	for (;;) {
+		weft_time since;
+
+		/* At once if it is known already; tell_idle makes up for it if it is not. */
+		if (!is_for_us(atom_load(&slot->state, relaxed)))
+			ring_if(w, &w->lane->hungry);
+		if (look(w, slot))
+			return is_for_us(atom_load(&slot->state, relaxed));
+		since = weft__spin_asleep(&w->looker);
 		worker_care_idle();
 		atom_store(&w->lane->asleep, 1, relaxed);
-		/* B1 seq_cst: before the last look; pairs with wake_worker in lane.c. */
+		/* B1 seq_cst: before the last look; pairs with lane_wake. B3: as above. */
 		atom_fence(seq_cst);
-		if (atom_load(&slot->state, relaxed) == s && !atom_load(&w->lane->ending, relaxed))
+		if (!is_for_us(atom_load(&slot->state, relaxed)) && !atom_load(&w->lane->ending, relaxed)) {
+			tell_idle(w);
 			weft__wait(&w->lane->asleep, 1, WEFT_FOREVER, WEFT__SHARED);
+		}
 		atom_store(&w->lane->asleep, 0, relaxed);
+		weft__spin_awake(&w->looker, since);
 	}
 }
 
-/* Does a batch of n strides fit into size bytes? */
-static bool strides_fit(uint64_t n, uint64_t stride, uint64_t size)
+/* Does the payload lie in its slot, or in a block behind the slots? */
+static bool payload_fits(const struct worker *w, const struct lane_request *r)
 {
-	return !n || stride <= size / n;
+	size_t size, end = lane_size(w->slot_size);
+
+	if (r->arg_size > w->slot_size || r->result_size > w->slot_size)
+		return false;
+	size = lane_payload_size(r->arg_size, r->result_size);
+	if (!r->block)
+		return size <= LANE_INLINE;
+	return r->block >= sizeof(struct lane) && r->block <= end && size <= end - r->block &&
+	       !(r->block % LANE_ALIGN);
 }
 
 static bool sane(const struct worker *w, const struct lane_request *r)
 {
-	size_t room = lane_rounded(w->slot_size);
-
-	return r->arg_size <= w->slot_size && r->result_size <= room - lane_rounded(r->arg_size) &&
-	       strides_fit(r->batch, r->arg_stride, r->arg_size) &&
-	       strides_fit(r->batch, r->result_stride, r->result_size);
+	return payload_fits(w, r) &&
+	       (!r->batch || (!(r->arg_size % r->batch) && !(r->result_size % r->batch)));
 }
 
 static int run_body(const struct worker *w, struct lane_slot *slot, unsigned i, weft_call *call)
 {
-	struct lane_request r = slot->request; /* copied once, then checked */
-	struct weft__batch batch = {r.batch, r.arg_stride, r.result_stride, &slot->failed};
-	char *payload = lane_payload(w->lane, i, w->slot_size);
-	weft_task t = {.arg = payload, .arg_size = r.arg_size, .result_size = r.result_size};
+	/* Copied once, then checked. */
+	struct lane_request r = slot->request;
+	struct weft__token fn = slot->fn;
+	struct weft__batch batch = {.n = r.batch, .failed = &slot->failed};
+	char *payload;
+	weft_task t = {.arg_size = r.arg_size, .result_size = r.result_size};
 	weft_future *f = weft__future(&t);
-	int err = sane(w, &r) ? worker_care_find(&r.fn, &t.fn, call) : -EBADMSG;
+	int err = sane(w, &r) ? worker_care_find(&fn, &t.fn, call) : -EBADMSG;
 
 	if (!err && r.deadline != WEFT_FOREVER && weft_now() >= r.deadline)
 		err = -ETIMEDOUT;
 	if (err)
 		return err;
-	t.result = payload + lane_rounded(t.arg_size);
-	memset(t.result, 0, t.result_size);
+	payload = lane_payload(w->lane, i, r.block);
+	t.arg = payload;
+	t.result = payload + lane_result_at(t.arg_size);
+	if (t.result_size)
+		memset(t.result, 0, t.result_size);
+	if (r.batch) {
+		batch.arg_stride = r.arg_size / r.batch;
+		batch.result_stride = r.result_size / r.batch;
+		f->batch = &batch;
+		f->origin = FROM_BATCH;
+	}
 	f->deadline = r.deadline;
-	f->batch = &batch;
-	f->origin = r.batch ? FROM_BATCH : 0;
 	return weft__body(call, &t);
 }
 
-static void run_slot(const struct worker *w, struct lane_slot *slot, unsigned i)
+static void run_slot(struct worker *w, struct lane_slot *slot, unsigned i)
 {
-	weft_call call = {.remote_cancel = &slot->cancel};
-	int status = run_body(w, slot, i, &call);
+	weft_call call;
+	uint32_t was;
+	int status;
 
+	call.remote_cancel = &slot->cancel;
+	call.has_text = false;
+	call.reply_size = 0;
+	status = run_body(w, slot, i, &call);
 	slot->reply.status = status;
 	slot->reply.reply_size = call.reply_size;
 	slot->reply.has_text = call.has_text && status < 0;
 	if (slot->reply.has_text)
-		memcpy(slot->reply.text, call.text, sizeof call.text);
-	/* S2 release: pairs with the load in harvest; the reply and the result go with it. */
-	atom_store(&slot->state, SLOT_DONE, release);
-	ring(w);
+		memcpy(slot->text, call.text, sizeof call.text);
+	/* S2 release: pairs with the load in harvest; the reply and the result go with it. S4: whom to tell. */
+	was = atom_swap(&slot->state, SLOT_DONE, release);
+	w->last = slot;
+	if (was == SLOT_RUNNING)
+		return;
+	if ((was & SLOT_MASK) != SLOT_RUNNING) /* the task has scribbled over it */
+		was = TELL_SLEEPER | TELL_BELL;
+	if (was & TELL_SLEEPER)
+		weft__wake(&slot->state, INT_MAX, WEFT__SHARED);
+	if (was & TELL_BELL)
+		ring(w);
+}
+
+/* The task is ours, unless the pool has just taken it back. */
+static bool take(struct lane_slot *slot)
+{
+	uint32_t s = atom_load(&slot->state, relaxed);
+
+	while ((s & SLOT_MASK) == SLOT_QUEUED)
+		/* S1 acquire, S3: the request. */
+		if (atom_cas(&slot->state, &s, (s & ~(uint32_t)SLOT_MASK) | SLOT_RUNNING, acquire, relaxed))
+			return true;
+	return false;
 }
 
 void worker_main(struct lane *lane, size_t slot_size, int bell)
 {
 	struct worker w = {.lane = lane, .slot_size = slot_size, .bell = bell};
-	uint32_t left = lane->max_tasks ? lane->max_tasks : UINT32_MAX, state;
+	uint32_t left = lane->max_tasks ? lane->max_tasks : UINT32_MAX;
 
 	for (unsigned i = 0; left; i = (i + 1) % LANE_SLOTS) {
 		struct lane_slot *slot = &lane->slot[i];
 
-		if (!await_state(&w, slot, &state))
+		if (!await_state(&w, slot))
 			break;
-		/* S1 acquire, S3: the request is ours, unless the pool has just taken it back. */
-		if (atom_cas(&slot->state, &(uint32_t){SLOT_QUEUED}, SLOT_RUNNING, acquire, relaxed)) {
+		if (take(slot)) {
 			run_slot(&w, slot, i);
 			left -= lane->max_tasks ? 1 : 0;
 			if (worker_care_after_task())
 				break;
 		} else {
+			/* A slot that was taken back is given up untouched: release for nothing. */
 			atom_store(&slot->state, SLOT_FREE, release);
-			ring(&w);
 		}
 	}
 	fflush(NULL);

@@ -7,6 +7,7 @@
 #
 #   --quick            small sizes, three rounds, some minutes
 #   --only WORKLOAD    one workload, or "growth"; may be repeated
+#   --add              keep what was measured before of other workloads
 #   --peer PEER        one peer, beside weft; may be repeated
 #   --repeat N         rounds: 5, or 3 where quick
 #   --threads N        workers
@@ -84,7 +85,7 @@ for option; do
 	case $option in
 	--no-install) install= ;;
 	-h | --help)
-		sed -n '4,17s/^# \{0,1\}//p' "$0"
+		sed -n '4,18s/^# \{0,1\}//p' "$0"
 		exit 0
 		;;
 	*) set -- "$@" "$option" ;;

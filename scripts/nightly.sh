@@ -1,33 +1,88 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# nightly.sh -- what takes too long for every change: the whole suite under each sanitizer and as built by
-# clang, the tests on threads with random delays, the models with one preemption more, and clang-tidy over the
-# library if it is there. All are run, also after one has failed; the exit status is 1 if any did.
+# nightly.sh [PART...] -- what takes too long for every change. All parts that are named, or all there are, are
+# run, also after one has failed:
+#
+#   asan, tsan   the whole suite under the sanitizers
+#   clang        the whole suite as built by clang
+#   chaos        the tests on threads, and unit tests, with random delays at every atomic operation
+#   models       the models with one preemption more
+#   mutation     each memory order weakened in turn, with the large models too
+#   tidy         clang-tidy over the library, if it is there
+#
+# WEFT_NIGHTLY_TESTS   a pattern of ctest: only such tests of asan, tsan, clang, chaos and models
+# WEFT_NIGHTLY_LIMIT   minutes for each part, after which it is ended and has failed: 60
+#
+# The output of each part is in build/nightly/PART.log. At the end there is one line for each; the exit status is 1
+# if any has failed.
 set -eu
 cd "$(dirname "$0")/.."
 
-failed=
-for preset in asan tsan clang; do
-	echo "nightly.sh: $preset"
-	WEFT_PRESET=$preset sh scripts/test.sh || failed="$failed $preset"
+logs=build/nightly
+limit=${WEFT_NIGHTLY_LIMIT:-60}
+tests=${WEFT_NIGHTLY_TESTS:-.}
+chaos_tests=${WEFT_NIGHTLY_TESTS:-^(contract\.threads|unit)}
+
+find_tidy() {
+	command -v clang-tidy-14 || command -v clang-tidy
+}
+
+# The command of a part, as words of one line for sh -c.
+command_of() {
+	case $1 in
+	asan | tsan | clang) echo "WEFT_PRESET=$1 sh scripts/test.sh -R '$tests'" ;;
+	chaos) echo "WEFT_PRESET=chaos sh scripts/test.sh -R '$chaos_tests'" ;;
+	models)
+		echo "WEFT_MODEL_PREEMPTIONS=3 WEFT_PRESET=release sh scripts/test.sh -L model -E mutation -R '$tests'"
+		;;
+	mutation) echo "WEFT_MUTATE_MAX=1000000 WEFT_PRESET=release sh scripts/test.sh -R model.mutation" ;;
+	tidy)
+		echo "cmake --preset clang && $(find_tidy || :) -p build/clang --quiet --warnings-as-errors='*'" \
+			"core/*.c executors/*.c"
+		;;
+	*)
+		echo "nightly.sh: no part $1" >&2
+		return 1
+		;;
+	esac
+}
+
+# Lines for people: what the log says of how many tests, and which failed.
+verdict() {
+	sed -n 's/^\([0-9]*% tests passed\), \([0-9]*\) tests failed out of \([0-9]*\)$/ \3 tests, \2 failed/p' "$1"
+	sed -n 's/^[[:space:]]*[0-9]* - \(.*\) (\(Failed\|Timeout\|SEGFAULT\|.*Exception.*\))$/    \1: \2/p' "$1"
+}
+
+run() {
+	if [ "$1" = tidy ] && ! find_tidy >/dev/null; then
+		echo "tidy: left out, there is no clang-tidy here" >>"$logs/summary"
+		return 0
+	fi
+	command=$(command_of "$1")
+	begun=$(date +%s)
+	status=0
+	timeout -k 60 "${limit}m" sh -c "$command" >"$logs/$1.log" 2>&1 || status=$?
+	case $status in
+	0) how=passed ;;
+	124 | 137) how="FAILED: took more than $limit min" ;;
+	*) how="FAILED (status $status)" ;;
+	esac
+	echo "$1: $how, $(($(date +%s) - begun)) s$(verdict "$logs/$1.log")" >>"$logs/summary"
+	[ "$status" -eq 0 ]
+}
+
+[ $# -gt 0 ] || set -- asan tsan clang chaos models mutation tidy
+for part; do
+	command_of "$part" >/dev/null || exit 2
 done
-
-echo "nightly.sh: chaos"
-WEFT_PRESET=chaos sh scripts/test.sh -R '^(contract\.threads|unit)' || failed="$failed chaos"
-
-echo "nightly.sh: models"
-WEFT_MODEL_PREEMPTIONS=3 WEFT_PRESET=release sh scripts/test.sh -L model -E mutation || failed="$failed models"
-WEFT_MUTATE_MAX=1000000 WEFT_PRESET=release sh scripts/test.sh -R model.mutation || failed="$failed mutation"
-
-if tidy=$(command -v clang-tidy-14 || command -v clang-tidy); then
-	echo "nightly.sh: clang-tidy"
-	"$tidy" -p build/clang --quiet --warnings-as-errors='*' core/*.c executors/*.c || failed="$failed tidy"
-else
-	echo "nightly.sh: no clang-tidy here"
-fi
-
-if [ -n "$failed" ]; then
-	echo "nightly.sh: failed:$failed" >&2
-	exit 1
-fi
+mkdir -p "$logs"
+: >"$logs/summary"
+failed=0
+for part; do
+	echo "nightly.sh: $part"
+	run "$part" || failed=1
+done
+echo "nightly.sh: $(date -I), $(git rev-parse --short HEAD 2>/dev/null || echo no git), logs in $logs:"
+cat "$logs/summary"
+exit $failed

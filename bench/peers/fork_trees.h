@@ -12,7 +12,7 @@ struct fib {
 	int64_t answer;
 };
 
-static void fib(void *ctx)
+static inline void fib(void *ctx)
 {
 	struct fib *f = ctx, a, b;
 
@@ -41,7 +41,7 @@ struct node {
 	int64_t n, base, sum;
 };
 
-static void skynet(void *ctx)
+static inline void skynet(void *ctx)
 {
 	struct node *node = ctx, below[10];
 

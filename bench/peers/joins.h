@@ -1,14 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * joins.h -- the trees for a pool in which a task must not wait: each node counts its children, and the last
- * child that ends goes on for it. A pool that has a queue only is used like this. Who includes this has
- * defined
- *
- *   join_post(fn, ctx)    submits fn(ctx)
- *   join_last(int *left)  counts down, and says whether it is 0 now
- *   join_count            the type of the counter
- *   join_set(count, n)    sets it
- *   join_end()            the root is done
+ * child that ends goes on for it. A pool that has a queue only is used like this. posted.h says what it takes.
  */
 #include <stdlib.h>
 
@@ -36,7 +29,6 @@ static void join_done(struct join *j)
 			j->answer += j->children[i].answer;
 		free(j->children);
 	}
-	join_end();
 }
 
 /* All children but the last one are tasks; it is called. */
@@ -55,7 +47,7 @@ static void join_fork(struct join *j, int n_children, bool call_last)
 	}
 	/* j may be gone once all children are with the pool. */
 	for (int i = 0; i < n_children - (call_last ? 1 : 0); i++)
-		join_post(join_task, &below[i]);
+		post(join_task, &below[i]);
 	if (call_last)
 		join_task(&below[n_children - 1]);
 }
@@ -74,11 +66,11 @@ static void join_task(void *ctx)
 	}
 }
 
-/* The caller then waits for join_end. */
+/* The answer is there when no task is left. */
 static void join_begin(struct join *root, int64_t n, int64_t base)
 {
 	root->parent = NULL;
 	root->n = n;
 	root->base = base;
-	join_post(join_task, root);
+	post(join_task, root);
 }

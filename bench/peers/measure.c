@@ -31,10 +31,10 @@ static double cpu_of(pid_t pid)
 	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* The same of it and of all that it has started, by any of its threads. */
-static double cpu_of_family(pid_t pid)
+/* The same of all that it has started, by any of its threads, and of what these have started. */
+static double cpu_of_children(pid_t pid)
 {
-	double seconds = cpu_of(pid);
+	double seconds = 0;
 	char path[512];
 	struct dirent *task;
 	DIR *tasks;
@@ -47,7 +47,7 @@ static double cpu_of_family(pid_t pid)
 		snprintf(path, sizeof path, "/proc/%d/task/%s/children", (int)pid, task->d_name);
 		children = task->d_name[0] == '.' ? NULL : fopen(path, "r");
 		while (children && fscanf(children, "%d", &child) == 1)
-			seconds += cpu_of_family(child);
+			seconds += cpu_of((pid_t)child) + cpu_of_children((pid_t)child);
 		if (children)
 			fclose(children);
 	}
@@ -56,9 +56,19 @@ static double cpu_of_family(pid_t pid)
 	return seconds;
 }
 
-double measure_cpu_seconds(void)
+/* What it costs to look at the children lies outside of what is measured. */
+double measure_cpu_begin(void)
 {
-	return cpu_of_family(getpid());
+	double children = cpu_of_children(getpid());
+
+	return children + cpu_of(getpid());
+}
+
+double measure_cpu_since(double begun)
+{
+	double own = cpu_of(getpid());
+
+	return own + cpu_of_children(getpid()) - begun;
 }
 
 /* Not ru_maxrss: that remembers who called exec. */

@@ -80,6 +80,10 @@ void measure_nothing(void *ctx);
 /* The body of a blocker: returns after all have been let go. */
 void measure_block(void *ctx);
 
+/* Bytes asked of malloc since measure_heap_count(), which is called before there are threads. */
+void measure_heap_count(void);
+uint64_t measure_heap_bytes(void);
+
 /* How a workload fares; each prints "name": value. */
 void measure_figure(const char *name, double value);
 void measure_figures(const char *name, const double *value, size_t n);
@@ -101,7 +105,10 @@ extern const struct measure_workload measure_task_workloads[], measure_work_work
 
 /* run() with an empty task until n are done or a second is over; fills lap, returns how many. */
 size_t measure_trips(const struct peer *p, size_t n, int64_t pause, int64_t *lap);
-double measure_cpu_seconds(void);
+
+/* Seconds of CPU that this process and its children have used since measure_cpu_begin() returned begun. */
+double measure_cpu_begin(void);
+double measure_cpu_since(double begun);
 void measure_percentiles(int64_t *lap, size_t n);
 
 #ifdef __cplusplus

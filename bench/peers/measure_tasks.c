@@ -75,35 +75,61 @@ static void flood_by_two(const struct peer *peer, size_t n)
 	pthread_barrier_destroy(&start);
 }
 
-static void flood(const struct measure_args *a, unsigned producers)
+/* How many tasks there are to be. */
+static size_t open_flood(const struct measure_args *a, unsigned producers)
 {
 	size_t n = a->peer->flood_most && a->n > a->peer->flood_most ? a->peer->flood_most : a->n;
-	int64_t took;
 
 	open_peer(a, n);
 	if (a->peer->prepare)
 		a->peer->prepare(producers, n / producers);
-	/* Once for the caches; the second time counts. */
-	for (int i = 0; i < 2; i++) {
-		took = -measure_now();
-		if (producers == 1)
-			a->peer->flood(0, n);
-		else
-			flood_by_two(a->peer, n);
-		took += measure_now();
-	}
-	measure_figure("ns", (double)took / (double)n);
 	measure_figure("n_done", (double)n);
+	return n;
+}
+
+/* ns for each of n tasks. Once for caches and stacks; then until there were 100,000 tasks, or 0.2 s are over. */
+static void per_task(const struct peer *p, size_t n, void (*work)(const struct peer *p, size_t n))
+{
+	int64_t begun;
+	size_t done = 0;
+
+	work(p, n);
+	begun = measure_now();
+	while (done < 100000 && (done == 0 || measure_now() - begun < 200000000)) {
+		work(p, n);
+		done += n;
+	}
+	measure_figure("ns", (double)(measure_now() - begun) / (double)done);
+}
+
+static void flood_by_one(const struct peer *p, size_t n)
+{
+	p->flood(0, n);
 }
 
 static void flood_one(const struct measure_args *a)
 {
-	flood(a, 1);
+	per_task(a->peer, open_flood(a, 1), flood_by_one);
 }
 
 static void flood_two(const struct measure_args *a)
 {
-	flood(a, 2);
+	per_task(a->peer, open_flood(a, 2), flood_by_two);
+}
+
+/* What a flood asks of malloc once threads have started and whatever is kept has been filled. */
+static void heap(const struct measure_args *a)
+{
+	uint64_t bytes;
+	size_t n;
+
+	measure_heap_count();
+	n = open_flood(a, 1);
+	for (int i = 0; i < 2; i++)
+		a->peer->flood(0, n);
+	bytes = measure_heap_bytes();
+	a->peer->flood(0, n);
+	measure_figure("alloc_bytes", (double)(measure_heap_bytes() - bytes) / (double)n);
 }
 
 static bool has_flood(const struct peer *p)
@@ -158,9 +184,9 @@ static void trips(const struct measure_args *a, int64_t pause)
 
 	open_peer(a, 0);
 	warm_up(a->peer);
-	cpu = -measure_cpu_seconds();
+	cpu = measure_cpu_begin();
 	n = measure_trips(a->peer, a->n, pause, lap);
-	cpu += measure_cpu_seconds();
+	cpu = measure_cpu_since(cpu);
 	measure_percentiles(lap, n);
 	measure_figure("cpu_us", cpu * 1e6 / (double)n);
 }
@@ -277,13 +303,13 @@ static void cpu_per_second(const struct measure_args *a, int64_t each, void (*ta
 	warm_up(a->peer);
 	sleep_until(measure_now() + 50000000); /* what the warm-up leaves behind is not counted */
 	begun = measure_now();
-	cpu = -measure_cpu_seconds();
+	cpu = measure_cpu_begin();
 	for (int64_t at = each; at <= length; at += each) {
 		if (task)
 			a->peer->run(task, &length);
 		sleep_until(begun + at);
 	}
-	cpu += measure_cpu_seconds();
+	cpu = measure_cpu_since(cpu);
 	measure_figure("cpu_ms_per_s", cpu * 1e3 / (1e-9 * (double)(measure_now() - begun)));
 }
 
@@ -322,18 +348,15 @@ static bool has_create(const struct peer *p)
 	return p->reopens;
 }
 
+static void nest_once(const struct peer *p, size_t depth)
+{
+	p->nest(depth);
+}
+
 static void nest(const struct measure_args *a)
 {
-	int64_t took;
-
 	open_peer(a, a->n);
-	if (a->peer->prepare)
-		a->peer->prepare(1, 1);
-	warm_up(a->peer);
-	took = -measure_now();
-	a->peer->nest(a->n);
-	took += measure_now();
-	measure_figure("ns", (double)took / (double)a->n);
+	per_task(a->peer, a->n, nest_once);
 }
 
 static bool has_nest(const struct peer *p)
@@ -344,8 +367,9 @@ static bool has_nest(const struct peer *p)
 const struct measure_workload measure_task_workloads[] = {
 	{"flood", 1000000, has_flood, flood_one},
 	{"flood2", 1000000, has_flood_two, flood_two},
+	{"heap", 200000, has_flood, heap},
 	{"hot", 20000, has_run, hot},
-	{"cold", 300, has_run, cold},
+	{"cold", 1000, has_run, cold},
 	{"help", 200000, has_help, help},
 	{"pending", 200000, has_pending, pending},
 	{"idle", 1000, has_run, cpu_idle},

@@ -30,11 +30,6 @@ static void close()
 	pool.reset();
 }
 
-static const struct peer asio = [] {
-	struct peer p = counted("Asio");
-	p.open = open;
-	p.close = close;
-	return p;
-}();
+static const struct peer asio = {.name = "Asio", .open = open, .close = close, .reopens = true, POSTED};
 
 const struct peer *const measure_peers[] = {&asio, nullptr};

@@ -19,11 +19,11 @@ import (
 	"time"
 )
 
-var sizes = map[string]int{"flood": 1000000, "flood2": 1000000, "hot": 20000, "cold": 300, "help": 200000,
+var sizes = map[string]int{"flood": 1000000, "flood2": 1000000, "heap": 200000, "hot": 20000, "cold": 1000, "help": 200000,
 	"pending": 200000, "idle": 1000, "nap": 1000, "tick": 1000, "nest": 1000, "fib": 32,
 	"skynet": 1000000, "sum": 100000000, "uneven": 100000, "primes": 2}
 
-var order = strings.Fields("flood flood2 hot cold help pending idle nap tick nest fib skynet sum uneven primes")
+var order = strings.Fields("flood flood2 heap hot cold help pending idle nap tick nest fib skynet sum uneven primes")
 
 func figure(name string, value float64) { fmt.Printf(", \"%s\": %.6g", name, value) }
 
@@ -66,10 +66,19 @@ func submitMany(n int) {
 	done.Wait()
 }
 
+// As per_task in measure_tasks.c.
+func perTask(n int, work func()) {
+	work()
+	begun, done := time.Now(), 0
+	for done < 100000 && (done == 0 || time.Since(begun) < 200*time.Millisecond) {
+		work()
+		done += n
+	}
+	figure("ns", float64(time.Since(begun))/float64(done))
+}
+
 func flood(n, producers int) {
-	var took time.Duration
-	for i := 0; i < 2; i++ {
-		begun := time.Now()
+	perTask(n, func() {
 		var both sync.WaitGroup
 		both.Add(producers)
 		for p := 0; p < producers; p++ {
@@ -79,9 +88,17 @@ func flood(n, producers int) {
 			}()
 		}
 		both.Wait()
-		took = time.Since(begun)
-	}
-	figure("ns", float64(took)/float64(n))
+	})
+}
+
+// What a later flood asks for, garbage that is collected included.
+func heap(n int) {
+	var before, after runtime.MemStats
+	submitMany(n)
+	runtime.ReadMemStats(&before)
+	submitMany(n)
+	runtime.ReadMemStats(&after)
+	figure("alloc_bytes", float64(after.TotalAlloc-before.TotalAlloc)/float64(n))
 }
 
 func run(fn func()) {
@@ -298,12 +315,13 @@ func primes(reps int) {
 }
 
 func measure(workload string, n, threads int) {
-	begun := time.Now()
 	switch workload {
 	case "flood":
 		flood(n, 1)
 	case "flood2":
 		flood(n, 2)
+	case "heap":
+		heap(n)
 	case "hot":
 		trips(n, 0)
 	case "cold":
@@ -319,11 +337,10 @@ func measure(workload string, n, threads int) {
 	case "tick":
 		cpu(n, time.Millisecond, func() {})
 	case "nest":
-		nest(n)
-		figure("ns", float64(time.Since(begun))/float64(n))
+		perTask(n, func() { nest(n) })
 	case "fib":
 		fib(n - 6)
-		begun = time.Now()
+		begun := time.Now()
 		answer := fib(n)
 		took := time.Since(begun)
 		a, b := int64(0), int64(1) // b: one more than the calls with n >= 2
@@ -334,7 +351,7 @@ func measure(workload string, n, threads int) {
 		figure("ns", float64(took)/float64(b-1))
 	case "skynet":
 		skynet(int64(n/100), 0)
-		begun = time.Now()
+		begun := time.Now()
 		must(skynet(int64(n), 0) == int64(n)*int64(n-1)/2, "skynet is wrong")
 		figure("ms", float64(time.Since(begun))/1e6)
 	case "sum":

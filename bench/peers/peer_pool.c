@@ -7,18 +7,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define join_post  post
-#define join_count int
-
-static void post(void (*fn)(void *ctx), void *ctx);
-static int join_last(int *left);
-static void join_end(void);
-static void join_set(int *left, int n)
-{
-	*left = n;
-}
-
-#include "joins.h"
+#include "measure.h"
 
 struct node {
 	struct node *next;
@@ -104,46 +93,9 @@ static void pool_close(void)
 	free(thread);
 }
 
-static void pool_flood(unsigned producer, size_t n)
-{
-	(void)producer;
-	for (size_t i = 0; i < n; i++)
-		post(measure_nothing, NULL);
-	wait_for_all();
-}
+typedef int join_count;
 
-static void pool_run(void (*fn)(void *ctx), void *ctx)
-{
-	post(fn, ctx);
-	wait_for_all();
-}
-
-struct item {
-	void (*fn)(size_t i, void *ctx);
-	void *ctx;
-	size_t i;
-};
-
-static void call_item(void *ctx)
-{
-	struct item *item = ctx;
-
-	item->fn(item->i, item->ctx);
-}
-
-static void pool_batch(size_t n, void (*fn)(size_t i, void *ctx), void *ctx)
-{
-	struct item *item = measure_memory(n, sizeof *item);
-
-	for (size_t i = 0; i < n; i++) {
-		item[i] = (struct item){fn, ctx, i};
-		post(call_item, &item[i]);
-	}
-	wait_for_all();
-	free(item);
-}
-
-static int join_last(int *left)
+static bool join_last(int *left)
 {
 	int now;
 
@@ -153,37 +105,12 @@ static int join_last(int *left)
 	return now == 0;
 }
 
-/* Nothing is unfinished once the root is done. */
-static void join_end(void)
+static void join_set(int *left, int n)
 {
+	*left = n;
 }
 
-static int64_t join_all(int64_t n, int64_t base)
-{
-	struct join root;
-
-	join_begin(&root, n, base);
-	wait_for_all();
-	return root.answer;
-}
-
-static int64_t pool_fib(int n)
-{
-	return join_all(n, -1);
-}
-
-static int64_t pool_skynet(int64_t leaves)
-{
-	return join_all(leaves, 0);
-}
-
-static void pool_pend(unsigned blockers, size_t n)
-{
-	for (unsigned i = 0; i < blockers; i++)
-		post(measure_block, NULL);
-	for (size_t i = 0; i < n; i++)
-		post(measure_nothing, NULL);
-}
+#include "posted.h"
 
 /* ---- a thread for each task: 64 at a time, the oldest is joined first -------------------------------- */
 
@@ -242,18 +169,7 @@ static void thread_run(void (*fn)(void *ctx), void *ctx)
 }
 
 static const struct peer pool = {
-	.name = "mutex-pool",
-	.open = pool_open,
-	.close = pool_close,
-	.reopens = true,
-	.flood = pool_flood,
-	.run = pool_run,
-	.fib = pool_fib,
-	.skynet = pool_skynet,
-	.batch = pool_batch,
-	.pend = pool_pend,
-	.unpend = wait_for_all,
-};
+	.name = "mutex-pool", .open = pool_open, .close = pool_close, .reopens = true, POSTED};
 static const struct peer threads = {
 	.name = "pthread",
 	.flood = thread_flood,

@@ -13,7 +13,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 SIZES = {
-    "flood": 10000, "flood2": 10000, "hot": 5000, "cold": 300, "pending": 20000, "idle": 1000, "nap": 1000,
+    "flood": 10000, "flood2": 10000, "hot": 5000, "cold": 1000, "pending": 20000, "idle": 1000, "nap": 1000,
     "tick": 1000, "create": 20, "primes": 1,
 }
 PEERS = {"Python-threads": ThreadPoolExecutor, "Python-processes": ProcessPoolExecutor}
@@ -55,14 +55,17 @@ def submit_many(pool, n):
 
 
 def flood(pool, n, producers):
-    submit_many(pool, n // 10)
-    threads = [threading.Thread(target=submit_many, args=(pool, n // producers)) for _ in range(producers)]
-    begun = time.perf_counter()
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
-    return {"ns": (time.perf_counter() - begun) * 1e9 / n}
+    """As per_task in measure_tasks.c."""
+    submit_many(pool, n)
+    begun, done = time.perf_counter(), 0
+    while done < 100000 and (done == 0 or time.perf_counter() - begun < 0.2):
+        threads = [threading.Thread(target=submit_many, args=(pool, n // producers)) for _ in range(producers)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        done += n
+    return {"ns": (time.perf_counter() - begun) * 1e9 / done}
 
 
 def percentiles(laps):

@@ -131,7 +131,8 @@ WEFT_API weft_call *weft_current(void);
 /** Says that this task is about to block in something the library does not know: a read, a lock, a library
  * that waits. On a pool of threads another thread may take its place meanwhile; elsewhere nothing happens.
  *
- * Sections may be nested. One that is open when the body returns is closed.
+ * Sections may be nested. One that is open when the body returns is closed. A weft_future_wait in a section may run
+ * the awaited task on this thread, as anywhere: for that time one more task than there are places runs.
  *
  * @owns   Nothing.
  * @from   The thread that runs the task. Outside of tasks it does nothing.

@@ -68,7 +68,8 @@ struct weft_executor_ops {
 	 * to run it here and now: take it out, call weft_impl_start, and return what that returns. */
 	bool (*take)(void *self, weft_task *t);
 
-	/* The calling thread is about to sleep inside a task (blocked), or has woken (!blocked). */
+	/* The calling thread, which runs a task of yours, is about to sleep (blocked), or has woken (!blocked).
+	 * Not told of a continuation on "inline" that runs in your thread once your task has ended. */
 	void (*blocking)(void *self, bool blocked);
 
 	/* Is the calling thread one of this executor's? It then cannot wait for the executor to end. */

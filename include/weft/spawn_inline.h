@@ -6,7 +6,9 @@
  *   weft_spawn_inline(c, fn, ctx)      as weft_spawn
  *   weft_sync_inline(c)                as weft_sync
  *   weft_sync_direct(c, fn, ctx)       as weft_sync, where fn and ctx are those of the weft_spawn: a child
- *                                      that nobody took is called without a pointer, and may be inlined
+ *                                      that nobody took is called without a pointer, and may be inlined.
+ *                                      Declare a fn that spawns itself inline: the compiler then unrolls
+ *                                      some levels of it, as of any function that calls itself
  *
  * They mix freely with the functions of the library, on the same child too. With WEFT_SPAWN_INLINE defined
  * before this header, weft_spawn and weft_sync are macros for the first two.
@@ -25,11 +27,11 @@
 extern "C" {
 #endif
 
-/* The deque of a thread: 0 .. split is shared with thieves, split .. head is the owner's. */
+/* The deque of a thread. From lowest up to head its places are the owner's alone. */
 struct __attribute__((may_alias)) weft_spawn_deque_1 {
 	__attribute__((aligned(64))) uint32_t head;  /* the owner's */
-	uint32_t split;                              /* the owner's */
-	__attribute__((aligned(64))) uint32_t limit; /* other threads may set it to 0 */
+	__attribute__((aligned(64))) uint32_t limit; /* other threads may set it to 0, */
+	uint32_t lowest;                             /* and this to its greatest value */
 	void **slots;
 };
 
@@ -42,7 +44,7 @@ struct __attribute__((may_alias)) weft_spawn_child_1 {
 };
 
 struct weft_spawn_thread_1 {
-	void *deque;     /* NULL: not a thread of a pool */
+	void *deque;     /* outside of pools one that is always full */
 	weft_call *call; /* weft_current() */
 };
 
@@ -75,7 +77,7 @@ static inline void weft_spawn_inline(struct weft_child *c, void (*fn)(void *ctx)
 	uint32_t place;
 
 	/* Relaxed, both: the library orders them when it shares the child. */
-	if (__builtin_expect(!d || d->head >= __atomic_load_n(&d->limit, __ATOMIC_RELAXED), 0)) {
+	if (__builtin_expect(d->head >= __atomic_load_n(&d->limit, __ATOMIC_RELAXED), 0)) {
 		weft_spawn_slowly_1(c, fn, ctx);
 		return;
 	}
@@ -95,8 +97,7 @@ static inline bool weft_spawn_pop_1(struct weft_child *c)
 	/* Relaxed, both: as above. */
 	uint32_t place = __atomic_load_n(&((struct weft_spawn_child_1 *)(void *)c)->place, __ATOMIC_RELAXED);
 
-	if (__builtin_expect(!d || place + 1 != d->head || place < d->split ||
-				     place >= __atomic_load_n(&d->limit, __ATOMIC_RELAXED),
+	if (__builtin_expect(place + 1 != d->head || place < __atomic_load_n(&d->lowest, __ATOMIC_RELAXED),
 			     0))
 		return false;
 	d->head = place;

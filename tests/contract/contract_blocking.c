@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * contract_blocking.c -- the threads of a pool: what they look like; who takes the place of one that blocks,
- * in a section or in a wait, and gives it back; what may run on top of a task that waits.
+ * in a section or in a wait, and gives it back.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -12,12 +12,6 @@
 #include <weft/weft.h>
 
 #include "harness.h"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { SLOW = 1 };
-#else
-enum { SLOW = 0 };
-#endif
 
 static weft_executor *pool_with(const char *options)
 {
@@ -394,105 +388,4 @@ TEST(threads_refuse_bad_options)
 	o = (struct weft_thread_pool_opts){.size = sizeof o, .threads = WEFT_WORKERS_MAX + 1};
 	CHECK_EQ(weft_thread_pool_new(&none, &o), -ERANGE);
 	CHECK(!none);
-}
-
-/* ---- Waits ---- */
-
-struct level {
-	weft_executor *ex;
-	int depth;
-};
-
-static int descend_fn(weft_call *call, const void *arg, void *result)
-{
-	const struct level *here = arg;
-	struct level below = {.ex = here->ex, .depth = here->depth - 1};
-	weft_task t = {.fn = descend_fn, .arg = &below, .arg_size = sizeof below};
-	(void)call, (void)result;
-	if (!here->depth)
-		return 0;
-	int err = weft_submit(here->ex, &t);
-	if (!err)
-		err = weft_future_wait(weft_task_future(&t), WEFT_FOREVER);
-	return err ? err : weft_future_status(weft_task_future(&t));
-}
-
-/* Deeper than any one stack. */
-TEST(blocking_waits_as_deep_as_you_like)
-{
-	weft_executor *ex = pool_with("");
-	struct level top = {.ex = ex, .depth = SLOW ? 10000 : 100000};
-	weft_task t = {.fn = descend_fn, .arg = &top, .arg_size = sizeof top};
-	REQUIRE_EQ(weft_submit(ex, &t), 0);
-	wait_all(&t, 1);
-	check_workers(ex, test_workers());
-	weft_executor_free(ex);
-}
-
-/* ---- What runs on top of a task that waits ---- */
-
-static _Thread_local const weft_future *awaited;
-static uint32_t intruders;
-
-/* Its argument is its own task: it may run on top of who waits for that. */
-static int stranger_fn(weft_call *call, const void *arg, void *result)
-{
-	(void)call, (void)result;
-	test_add(&intruders, awaited && awaited != weft_task_future((weft_task *)(uintptr_t)arg));
-	return 0;
-}
-
-static int wait_alone(weft_future *f)
-{
-	awaited = f;
-	int err = weft_future_wait(f, test_soon());
-	awaited = NULL;
-	return err;
-}
-
-/* Waits, perhaps for a task that runs, with strangers of its own making and others behind it; then for the
- * former, the last of them first. */
-static int lonely_fn(weft_call *call, const void *arg, void *result)
-{
-	struct section *s = *(struct section *const *)arg;
-	weft_task t[20];
-	int err = 0;
-	(void)call, (void)result;
-	for (int i = 0; i < 20 && !err; i++) {
-		t[i] = (weft_task){.fn = stranger_fn, .arg = &t[i]};
-		err = weft_submit(s->ex, &t[i]);
-	}
-	test_add(s->started, 1);
-	if (!err && s->f)
-		err = wait_alone(s->f);
-	for (int i = 20; i-- > 0 && !err;)
-		err = wait_alone(weft_task_future(&t[i]));
-	return err;
-}
-
-TEST(blocking_waits_run_no_strangers)
-{
-	weft_executor *ex = pool_with(""), *other = NULL;
-	unsigned n = test_workers();
-	struct test_hold hold;
-	uint32_t started = 0;
-	struct section s = {.ex = ex, .started = &started}, quick = s, *self[] = {&s, &quick};
-	static weft_task lonely[20], t[500];
-	test_hold_begin(&hold, n > 1 ? ex : (weft_executor_open(&other, "threads:1"), other), 1);
-	s.f = weft_task_future(&hold.task[0]);
-	for (int i = 0; i < 20; i++) {
-		lonely[i] = (weft_task){.fn = lonely_fn, .arg = &self[i % 2], .arg_size = sizeof *self};
-		REQUIRE_EQ(weft_submit(ex, &lonely[i]), 0);
-	}
-	for (int i = 0; i < 500; i++) {
-		t[i] = (weft_task){.fn = stranger_fn, .arg = &t[i], .priority = i % 50 ? 0 : i % 3 - 1};
-		REQUIRE_EQ(weft_submit(ex, &t[i]), 0);
-	}
-	wait_all(t, 500);
-	REQUIRE(test_await(&started, 20));
-	test_hold_end(&hold);
-	wait_all(lonely, 20);
-	CHECK_EQ(test_get(&intruders), 0);
-	weft_executor_free(ex);
-	weft_executor_free(other);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * contract_pool.c -- what a pool of threads promises beyond running tasks: its queue holds what it is to
- * hold, however they come; who goes first; nobody is forgotten.
+ * hold, however they come; who goes first.
  */
 #include <errno.h>
 #include <sched.h>
@@ -432,59 +432,4 @@ TEST(pool_of_one_keeps_continuations_in_order)
 	REQUIRE_EQ(weft_future_status(weft_task_future(&submits)), 0);
 	check_order(t, 3);
 	weft_executor_free(ex);
-}
-
-/* ---- Nobody is forgotten ---- */
-
-struct chain {
-	weft_executor *ex;
-	uint32_t stop, links, ends;
-	int err;
-};
-
-/* Submits itself again, so to speak, until it is told to stop. */
-static int chain_fn(weft_call *call, const void *arg, void *result)
-{
-	struct chain *c = *(struct chain *const *)arg;
-	weft_future *f;
-	(void)call, (void)result;
-	test_add(&c->links, 1);
-	int err = test_get(&c->stop) ? -ECANCELED : weft_async(c->ex, chain_fn, arg, sizeof c, 0, &f);
-	if (err)
-		test_add(&c->ends, 1);
-	else
-		weft_future_unref(f);
-	return err;
-}
-
-static void check_fairness(int32_t priority)
-{
-	weft_executor *ex = pool_with("");
-	struct chain chain = {.ex = ex}, *c = &chain;
-	uint32_t chains = 2 * test_workers();
-	for (uint32_t i = 0; i < chains; i++) {
-		weft_future *f;
-		REQUIRE_EQ(weft_async(ex, chain_fn, &c, sizeof c, 0, &f), 0);
-		weft_future_unref(f);
-	}
-	REQUIRE(test_await(&chain.links, 1000));
-	for (int i = 0; i < 50; i++) {
-		weft_task t = {.fn = nothing_fn, .priority = priority};
-		REQUIRE_EQ(weft_submit(ex, &t), 0);
-		test_wait(weft_task_future(&t));
-	}
-	CHECK_EQ(test_get(&chain.ends), 0);
-	test_set(&chain.stop, 1);
-	REQUIRE(test_await(&chain.ends, chains));
-	weft_executor_free(ex);
-}
-
-TEST(pool_hears_those_outside)
-{
-	check_fairness(0);
-}
-
-TEST(pool_hears_the_urgent)
-{
-	check_fairness(1);
 }

@@ -134,6 +134,7 @@ void futex_wake(void *word, int n);
 /* memory */
 struct loc *find_loc(void *word, size_t size, const char *what);
 unsigned loc_number(const struct loc *loc);
+void views_clear(struct thread *t); /* it knows nothing */
 void view_join(struct view *to, const struct view *from);
 void view_know(struct view *v, unsigned loc, unsigned at);
 void memory_reset(void);

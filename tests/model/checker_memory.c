@@ -36,6 +36,19 @@ void memory_reset(void)
 	run.sc.n = run.light.n = run.heavy.n = 0;
 }
 
+static void view_clear(struct view *v)
+{
+	v->n = 0;
+	memset(v->clock, 0, sizeof v->clock);
+}
+
+void views_clear(struct thread *t)
+{
+	view_clear(&t->cur);
+	view_clear(&t->acq);
+	view_clear(&t->rel);
+}
+
 static unsigned known(const struct view *v, unsigned loc)
 {
 	return loc < v->n ? v->at[loc] : 0;
@@ -113,8 +126,7 @@ static struct store *append(struct loc *loc, uint64_t value, unsigned thread)
 	s->at = loc->latest ? (uint16_t)(loc->latest->at + 1) : 0;
 	s->thread = (uint8_t)thread;
 	s->step = (uint16_t)run.steps;
-	s->released.n = 0;
-	memset(s->released.clock, 0, sizeof s->released.clock);
+	view_clear(&s->released);
 	loc->latest = s;
 	return s;
 }

@@ -41,10 +41,9 @@ void run_begin(const struct model *m)
 	run.failure = MODEL_PASSES;
 	run.thread[0].name = "body";
 	run.thread[0].state = RUNNABLE;
-	run.thread[0].cur.n = run.thread[0].acq.n = run.thread[0].rel.n = 0;
 	run.thread[0].n_seen = 0;
 	run.thread[0].impatient = false;
-	memset(run.thread[0].cur.clock, 0, sizeof run.thread[0].cur.clock);
+	views_clear(&run.thread[0]);
 	run.thread[0].cur.clock[0] = 1;
 	locals_reset();
 	arena_used = 0;
@@ -90,9 +89,7 @@ int model_thread(const char *name, void (*fn)(void *arg), void *arg)
 	t->fresh = true;
 	t->n_seen = t->pauses = 0;
 	t->last = NULL;
-	t->acq.n = t->rel.n = 0;
-	memset(t->acq.clock, 0, sizeof t->acq.clock);
-	memset(t->rel.clock, 0, sizeof t->rel.clock);
+	views_clear(t);
 	memset(t->repeats, 0, sizeof t->repeats);
 	return (int)run.n_threads++;
 }
@@ -333,8 +330,6 @@ static void make_ready(struct thread *t, unsigned number)
 {
 	const struct thread *body = &run.thread[0];
 
-	t->cur.n = 0;
-	memset(t->cur.clock, 0, sizeof t->cur.clock);
 	view_join(&t->cur, &body->cur);
 	t->cur.clock[number] = 1;
 	locals_copy(t);

@@ -5,8 +5,9 @@
 #include "kit_task.h"
 
 #include "spin.h"
+#include "thread.h"
 
-#include <stdlib.h>
+#include <errno.h>
 #include <string.h>
 #include <weft/executor.h>
 
@@ -16,10 +17,12 @@ int kit_result[KIT_TASKS];
 
 static int body(weft_call *call, const void *arg, void *result)
 {
-	(void)call;
+	int i = (int)(call->task - kit_task);
+
 	(void)arg;
 	(void)result;
-	abort();
+	kit_result[i] += i + 1;
+	return 0;
 }
 
 static int accept_all(void *self, struct weft_offer *offer)
@@ -37,7 +40,7 @@ void kit_start(void)
 	memset(kit_task, 0, sizeof kit_task);
 	memset(kit_result, 0, sizeof kit_result);
 	for (int i = 0; i < KIT_TASKS; i++) {
-		static const char *const name[] = {"state 0", "state 1", "state 2"};
+		static const char *const name[] = {"state 0", "state 1", "state 2", "state 3"};
 
 		kit_task[i].fn = body;
 		model_name(&kit_future(i)->state, name[i]);
@@ -79,4 +82,12 @@ unsigned weft_cpu_count(void)
 weft_executor *weft_inline(void)
 {
 	return NULL;
+}
+
+int weft__thread_start(pthread_t *ret, void *(*fn)(void *), void *arg)
+{
+	(void)ret;
+	(void)fn;
+	(void)arg;
+	return -EAGAIN;
 }

@@ -9,11 +9,12 @@
 #include "model.h"
 #include "state.h"
 
-enum { KIT_TASKS = 3 };
+enum { KIT_TASKS = 4 };
 
 extern weft_executor kit_executor;
 extern weft_task kit_task[KIT_TASKS];
-extern int kit_result[KIT_TASKS]; /* what a task writes, and its waiter reads */
+extern int kit_result
+	[KIT_TASKS]; /* what a task writes, and its waiter reads: its number, from 1, for each run */
 
 /* In the body: a fresh executor, and fresh tasks. */
 void kit_start(void);

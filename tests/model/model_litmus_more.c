@@ -246,6 +246,29 @@ MODEL_FAILS(plain_race_behind_a_relaxed_loop, MODEL_RACE)
 	two(publish, spin_for_y);
 }
 
+/* The same found where the racing execution is not the first, and the body passes fences: what it knew in the
+ * execution before must not count. */
+THREAD(read_if_x)
+{
+	if (atom_load(&x, relaxed))
+		r[0] = plain;
+}
+
+THREAD(write_then_x)
+{
+	plain = 1;
+	atom_store(&x, 1, relaxed);
+}
+
+MODEL_FAILS(plain_race_after_fences_of_the_body, MODEL_RACE)
+{
+	start();
+	atom_fence(seq_cst);
+	atom_store(&x, 0, relaxed);
+	two(read_if_x, write_then_x);
+	atom_fence(seq_cst);
+}
+
 THREAD(touch_gone)
 {
 	atom_store(&x, 1, relaxed);

@@ -72,7 +72,7 @@ static void pool_end(void)
 		CHECK(!weft__deque_stealable(&pool.deque[i]));
 		weft__deque_close(&pool.deque[i]);
 	}
-	weft__deque_own = NULL;
+	weft__deque_own = &weft__deque_none;
 }
 
 /* 20 s at most, as everything here. */

@@ -19,6 +19,7 @@ enum { SLOT_SIZE = 256, TASKS = 4 };
 struct stage {
 	struct process_pool pool;
 	struct lane_end lane;
+	struct lane_memory memory;
 	weft_task task[TASKS];
 	uint64_t arg[TASKS], result[TASKS];
 	int memfd;
@@ -30,8 +31,10 @@ static int stage_submit(void *self, struct weft_offer *offer)
 	int err = weft_impl_accept(offer, 0);
 	if (err)
 		return err;
+	weft__lock(&p->lock);
 	weft__taskq_push(&p->q, &offer->tasks[0]);
 	lanes_fill(p);
+	weft__unlock(&p->lock);
 	return 1;
 }
 
@@ -49,6 +52,9 @@ static void stage_init(struct stage *s)
 	REQUIRE(s->pool.bell.fd >= 0);
 	s->memfd = lane_create(&s->lane.shared, SLOT_SIZE, 0);
 	REQUIRE(s->memfd >= 0);
+	s->memory = (struct lane_memory){.lane = s->lane.shared, .users = 1};
+	s->lane.memory = &s->memory;
+	s->lane.store.size = lane_store_size(SLOT_SIZE);
 	s->lane.life = LANE_UP;
 	s->lane.pidfd.fd = -1;
 	REQUIRE_EQ(weft_executor_new(&s->pool.ex, "stage", &ops, &s->pool), 0);
@@ -83,17 +89,28 @@ static void end(struct stage *s, unsigned i, int status)
 	atom_store(&s->lane.shared->slot[i].state, SLOT_DONE, release);
 }
 
-static void finish(const struct departed *d)
-{
-	weft__finish(weft__future(d->task), d->status, d->text, d->died ? &d->death : NULL);
-}
-
 /* The pool takes what is done: one task. */
 static void harvest(struct stage *s)
 {
-	struct departed d;
-	REQUIRE(lanes_harvest(&s->pool, &d));
-	finish(&d);
+	struct departures d = {.n = 0};
+	lanes_harvest(&s->pool, &d);
+	REQUIRE_EQ(d.n, 1);
+	process_finish(&s->pool, &d);
+}
+
+/* The worker has died; one task is lost with it. */
+static weft_task *lose(struct stage *s, const struct weft__death *death)
+{
+	struct departures d = {.n = 0};
+	lane_close(&s->lane);
+	REQUIRE(lane_lose(&s->pool, &s->lane, death, &d));
+	REQUIRE_EQ(d.n, 1);
+	weft_task *lost = d.d[0].task;
+	process_finish(&s->pool, &d);
+	d.n = 0;
+	CHECK(!lane_lose(&s->pool, &s->lane, death, &d));
+	CHECK_EQ(d.n, 0);
+	return lost;
 }
 
 TEST(reply_of_too_many_bytes)
@@ -133,7 +150,7 @@ TEST(reply_text_without_an_end)
 	stage_init(&s);
 	weft_future *f = submit(&s, 0, 0);
 	begin(&s, 0);
-	memset(s.lane.shared->slot[0].reply.text, 'x', sizeof s.lane.shared->slot[0].reply.text);
+	memset(s.lane.shared->slot[0].text, 'x', sizeof s.lane.shared->slot[0].text);
 	s.lane.shared->slot[0].reply.has_text = 1;
 	end(&s, 0, -EDOM);
 	harvest(&s);
@@ -166,7 +183,6 @@ TEST(reply_of_a_dead_batch_that_failed_nowhere)
 	size_t failed = 7;
 	struct weft__batch batch = {.n = 1, .arg_stride = 8, .result_stride = 8, .failed = &failed};
 	struct weft__death death = {.pid = 77, .signal = SIGKILL};
-	struct departed d;
 	stage_init(&s);
 	weft_future *f = submit(&s, 0, 0);
 	f->batch = &batch;
@@ -174,13 +190,10 @@ TEST(reply_of_a_dead_batch_that_failed_nowhere)
 	begin(&s, 0);
 	s.lane.shared->slot[0].failed = SIZE_MAX / 2;
 	s.result[0] = 5;
-	lane_close(&s.lane);
-	REQUIRE(lane_lose(&s.pool, &s.lane, &death, &d));
-	finish(&d);
+	lose(&s, &death);
 	CHECK_EQ(failed, 0);
 	CHECK_EQ(s.result[0], 5);
 	CHECK_EQ(weft_future_status(f), -EOWNERDEAD);
-	CHECK(!lane_lose(&s.pool, &s.lane, &death, &d));
 	stage_fini(&s);
 }
 
@@ -188,15 +201,14 @@ TEST(reply_of_a_state_that_is_none)
 {
 	struct stage s;
 	struct weft__death death = {.pid = 77, .signal = SIGKILL};
-	struct departed d;
 	stage_init(&s);
 	weft_future *f = submit(&s, 0, 0);
 	atom_store(&s.lane.shared->slot[0].state, 4711, relaxed);
-	CHECK(!lanes_harvest(&s.pool, &d));
+	struct departures d = {.n = 0};
+	lanes_harvest(&s.pool, &d);
+	CHECK_EQ(d.n, 0);
 	CHECK(s.lane.garbage && s.lane.killed);
-	lane_close(&s.lane);
-	REQUIRE(lane_lose(&s.pool, &s.lane, &death, &d));
-	finish(&d);
+	lose(&s, &death);
 	CHECK_EQ(weft_future_status(f), -EBADMSG);
 	stage_fini(&s);
 }
@@ -206,7 +218,6 @@ TEST(reply_never_comes)
 {
 	struct stage s;
 	struct weft__death death = {.pid = 77, .signal = SIGSEGV};
-	struct departed d;
 	weft_future *f[TASKS];
 	struct weft_death told;
 	stage_init(&s);
@@ -215,11 +226,7 @@ TEST(reply_never_comes)
 	CHECK_EQ(s.lane.tasks, TASKS);
 	begin(&s, 0);
 	begin(&s, 1);
-	lane_close(&s.lane);
-	REQUIRE(lane_lose(&s.pool, &s.lane, &death, &d));
-	CHECK(d.task == &s.task[0]);
-	finish(&d);
-	CHECK(!lane_lose(&s.pool, &s.lane, &death, &d));
+	CHECK(lose(&s, &death) == &s.task[0]);
 	CHECK_EQ(weft_future_status(f[0]), -EOWNERDEAD);
 	CHECK_EQ(weft_future_death(f[0], &told), 0);
 	CHECK_EQ(told.signal, SIGSEGV);

@@ -193,7 +193,7 @@ static void *run_deep(void *arg)
 	weft__deque_own = &pool.deque[0];
 	descend(&c[0]);
 	pile_up(&c[1]);
-	weft__deque_own = NULL;
+	weft__deque_own = &weft__deque_none;
 	return NULL;
 }
 
