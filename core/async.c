@@ -4,10 +4,10 @@
  * argument and room for the result. Two references at first: the caller's, and one that ends when the
  * task is done.
  */
+#include "memory.h"
 #include "state.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 static size_t aligned(size_t x)
@@ -23,7 +23,7 @@ static weft_task *heap_new(const void *arg, size_t arg_size, size_t result_size)
 
 	if (arg_size > PTRDIFF_MAX / 2 || result_size > PTRDIFF_MAX / 2 - head - 32)
 		return NULL;
-	t = calloc(1, head + aligned(arg_size) + aligned(result_size));
+	t = weft__memory_new(head + aligned(arg_size) + aligned(result_size), true);
 	if (!t)
 		return NULL;
 	data = (char *)t + head;
@@ -61,7 +61,7 @@ int weft_async(weft_executor *ex, weft_fn *fn, const void *arg, size_t arg_size,
 			weft__load_leave(ex, 1);
 	}
 	if (!accepted) {
-		free(t);
+		weft__memory_free(t);
 		return err;
 	}
 	*ret = weft__future(t);

@@ -23,7 +23,9 @@ static const char *own_text(int err)
 	case 0:
 		return "success";
 	case E2BIG:
-		return "larger than a slot";
+		return "larger than the executor carries";
+	case EADDRINUSE:
+		return "address range is taken";
 	case EAGAIN:
 		return "queue is full";
 	case EBADMSG:

@@ -3,12 +3,12 @@
  * call.c -- a task while it runs: what its body may ask, and how it sleeps.
  */
 #include "graph.h"
+#include "memory.h"
 #include "state.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* How long a body in a worker process may sleep before it looks whether its parent has cancelled it. */
@@ -41,7 +41,7 @@ void *weft_call_scratch(weft_call *call, size_t n)
 
 	if (!call || n > SIZE_MAX - sizeof *s)
 		return NULL;
-	s = malloc(sizeof *s + n);
+	s = weft__memory_new(sizeof *s + n, false);
 	if (!s)
 		return NULL;
 	s->next = call->scratch;

@@ -8,6 +8,7 @@
  */
 #include "forked.h"
 #include "graph.h"
+#include "memory.h"
 #include "spin.h"
 #include "state.h"
 
@@ -258,5 +259,5 @@ void weft_future_unref(weft_future *f)
 		return;
 	if (f->kind == KIND_TEXT || f->kind == KIND_DEATH)
 		free(f->far_outcome);
-	free(weft__task(f));
+	weft__memory_free(weft__task(f));
 }

@@ -4,11 +4,11 @@
  * tasks do not need is out of the way.
  */
 #include "graph.h"
+#include "memory.h"
 #include "state.h"
 
 #include <errno.h>
 #include <limits.h>
-#include <stdlib.h>
 
 /* Calls fn for each element of a batch, until one fails. */
 static __attribute__((noinline)) int run_batch(weft_call *call, weft_task *t)
@@ -34,7 +34,7 @@ static __attribute__((noinline)) void clear_up(weft_call *call)
 		weft_blocking_end();
 	for (struct weft__scratch *s = call->scratch, *next; s; s = next) {
 		next = s->next;
-		free(s);
+		weft__memory_free(s);
 	}
 }
 

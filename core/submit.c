@@ -24,7 +24,8 @@ static bool fits(const weft_executor *ex, const weft_task *t)
 {
 	size_t arg = rounded(t->arg_size), result = rounded(t->result_size);
 
-	return !ex->ops.slot_size || (arg <= ex->ops.slot_size && result <= ex->ops.slot_size - arg);
+	return !ex->ops.slot_size || (arg <= ex->ops.slot_size && result <= ex->ops.slot_size - arg) ||
+	       (ex->ops.carries && ex->ops.carries(ex->self, t));
 }
 
 /* True for most tasks; false: weft__check says what is wrong, if anything is. */

@@ -47,7 +47,8 @@
  *
  * Where the payload lies: a small one inside of its slot; a larger one in a block of the same memory behind
  * the slots, which the request names by its offset. Blocks are given out by the pool alone, by a book that
- * it keeps to itself (lane_store.c); the worker checks that the block lies inside.
+ * it keeps to itself (lane_store.c); the worker checks that the block lies inside. What lies in a region, by the
+ * user's will or because it is larger than a slot may carry, is named by its address (process_large.c).
  */
 #ifndef WEFT_EXECUTORS_LANE_H
 #define WEFT_EXECUTORS_LANE_H
@@ -61,6 +62,7 @@ enum {
 	LANE_ALIGN = 64,
 	LANE_DATA_ALIGN = 16, /* of arguments and results: weft/call.h */
 	LANE_INLINE = 160,    /* bytes of payload inside of a slot */
+	LANE_FAR = 1,         /* no offset that a block can have */
 	LANE_BLOCKS = 8       /* largest payloads that there is room for besides */
 };
 
@@ -79,7 +81,15 @@ struct lane_request {
 	uint64_t arg_size, result_size; /* bytes */
 	weft_time deadline;
 	uint64_t batch; /* calls in it, all of one size; 0: an ordinary task */
-	uint64_t block; /* offset of the payload from the start of the lane; 0: it lies in the slot */
+	uint64_t
+		block; /* offset of the payload from the start of the lane; 0: it lies in the slot; or LANE_FAR */
+};
+
+/* In place of the payload: where argument and result are, behind this in the slot, or in a region. */
+struct lane_far {
+	_Alignas(LANE_DATA_ALIGN) uint64_t arg; /* offset in the lane, or address in the space of regions */
+	uint64_t result;                        /* likewise */
+	uint64_t keep;                          /* the result is the user's own memory: not to be zeroed */
 };
 
 struct lane_reply {

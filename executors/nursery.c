@@ -33,8 +33,9 @@ struct child {
 };
 
 struct nursery {
-	int sock, bell, caller, plan_fd;
+	int sock, bell, caller, plan_fd, space_fd;
 	const struct worker_plan *plan;
+	struct weft__space space;
 	struct child *child;
 	struct pollfd *poll; /* sock, caller, then one per child */
 	size_t n, room;
@@ -89,9 +90,9 @@ static _Noreturn void be_worker(const struct nursery *n, int memfd, pid_t nurser
 	for (size_t i = 0; i < n->n; i++)
 		close(n->child[i].pidfd);
 	if (n->plan->start == WEFT_START_SPAWN)
-		worker_exec(memfd, n->bell, n->plan_fd);
+		worker_exec((int[]){memfd, n->bell, n->plan_fd, n->space_fd}, &n->space);
 	close(n->plan_fd);
-	worker_start(n->plan, memfd, n->bell);
+	worker_start(n->plan, memfd, n->bell, NULL, -1);
 }
 
 static int make_room(struct nursery *n)
@@ -207,6 +208,24 @@ static void await_events(struct nursery *n)
 	poll(n->poll, POLL_FIXED + n->n, -1);
 }
 
+/* Maps the regions, once for all workers to come; or keeps them for those who will map them themselves. */
+static int take_space(struct nursery *n, int32_t *ret_error)
+{
+	struct nursery_msg m;
+	int fds[NURSERY_FDS];
+
+	if (nursery_recv(n->sock, &m, fds, 0) <= 0 || m.kind != NURSERY_SPACE)
+		return -EPROTO;
+	n->space = m.space;
+	n->space_fd = fds[0];
+	if (!m.space.base || n->plan->start == WEFT_START_SPAWN)
+		return 0;
+	*ret_error = weft__space_attach(&m.space, fds[0]);
+	close(fds[0]);
+	n->space_fd = -1;
+	return 0;
+}
+
 static int greet(struct nursery *n)
 {
 	struct nursery_msg m, ready = {.kind = NURSERY_READY};
@@ -222,11 +241,13 @@ static int greet(struct nursery *n)
 	n->plan = mmap(NULL, plan_size(), PROT_READ, MAP_SHARED, n->plan_fd, 0);
 	if (n->plan == MAP_FAILED)
 		return -ENOMEM;
+	if (take_space(n, &ready.error))
+		return -EPROTO;
 	self = (int)syscall(SYS_pidfd_open, getpid(), 0);
 	send_or_leave(n, &ready, self);
 	close(self);
 	nursery_oom_init(&n->oom, "");
-	return make_room(n);
+	return ready.error ? ready.error : make_room(n);
 }
 
 _Noreturn void nursery_main(int sock)

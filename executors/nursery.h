@@ -8,9 +8,10 @@
  *
  *   pool -> nursery    HELLO [bell, pidfd of the caller]   once
  *                      PLAN [memfd]                        once: what workers are made with
+ *                      SPACE where [memfd]                 once: where regions lie (ipc/space.h)
  *                      SPAWN lane epoch [memfd]            fork a worker on this lane
  *                      QUIT                                kill what is left and leave
- *   nursery -> pool    READY [pidfd of the nursery]
+ *   nursery -> pool    READY error [pidfd of the nursery]  with an error it leaves
  *                      SPAWNED lane epoch pid [pidfd]
  *                      FAILED lane epoch error             no worker could be forked
  *                      DIED lane epoch pid, status, usage  a worker has ended; the last word on it
@@ -23,13 +24,14 @@
 #ifndef WEFT_EXECUTORS_NURSERY_H
 #define WEFT_EXECUTORS_NURSERY_H
 
-#include <stdint.h>
+#include "space.h"
 #include <sys/types.h>
 #include <weft/process_pool.h>
 
 enum nursery_kind {
 	NURSERY_HELLO = 1,
 	NURSERY_PLAN,
+	NURSERY_SPACE,
 	NURSERY_SPAWN,
 	NURSERY_QUIT,
 	NURSERY_READY,
@@ -43,9 +45,10 @@ struct nursery_msg {
 	uint32_t lane;
 	uint64_t epoch;
 	int32_t pid;                            /* SPAWNED, DIED */
-	int32_t error;                          /* FAILED: negative errno */
+	int32_t error;                          /* READY, FAILED: negative errno */
 	int32_t signal, code, core, oom;        /* DIED */
 	int64_t utime_us, stime_us, maxrss_kib; /* DIED */
+	struct weft__space space;               /* SPACE; base 0: there is none */
 };
 
 enum { NURSERY_FDS = 2 };

@@ -68,7 +68,7 @@ static int open_processes(weft_executor **ret, const struct weft__spec *spec)
 {
 	static const char *const keys[] = {"queue",   "name",    "start",     "max_tasks",  "slot",
 					   "max_rss", "max_cpu", "max_files", "max_memory", "nice",
-					   "pin",     "sandbox", NULL};
+					   "pin",     "sandbox", "large",     NULL};
 	struct weft_process_pool_opts o = {.size = sizeof o, .workers = spec->count};
 	const struct {
 		const char *key;
@@ -79,6 +79,7 @@ static int open_processes(weft_executor **ret, const struct weft__spec *spec)
 		{"max_cpu", 1, 1000000, &o.max_cpu},        {"max_files", 8, 1u << 20, &o.max_files},
 		{"max_memory", 1, 1u << 20, &o.max_memory}, {"nice", 0, 19, &o.nice},
 	};
+	uint32_t large = 0;
 	int err = weft__spec_only(spec, keys);
 
 	if (!err)
@@ -89,6 +90,9 @@ static int open_processes(weft_executor **ret, const struct weft__spec *spec)
 		err = parse_flag(spec, "pin", WEFT_PROCESSES_PIN, &o.flags);
 	if (!err)
 		err = parse_flag(spec, "sandbox", WEFT_PROCESSES_SANDBOX, &o.flags);
+	if (!err)
+		err = weft__spec_u32(spec, "large", 1u << 20, UINT32_MAX, &large);
+	o.large_limit = large;
 	o.name = weft__spec_find(spec, "name");
 	return err ? err : weft_process_pool_new(ret, &o);
 }

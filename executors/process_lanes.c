@@ -56,12 +56,30 @@ static char *place_payload(struct lane_end *e, unsigned i, size_t size)
 	return lane_payload(e->shared, i, e->block[i]);
 }
 
-static void write_request(struct lane_end *e, unsigned i, const weft_task *t, weft_future *f)
+static void write_payload(const struct process_pool *p, struct lane_end *e, unsigned i, const weft_task *t)
+{
+	char *payload;
+
+	if (process_is_far(p, t, e->large[i])) {
+		e->block[i] = LANE_FAR;
+		e->block_end[i] = 0;
+		process_write_far(p, e, i, t);
+		return;
+	}
+	payload = place_payload(e, i, lane_payload_size(t->arg_size, t->result_size));
+	if (t->arg_size)
+		memcpy(payload, t->arg, t->arg_size);
+}
+
+static void write_request(const struct process_pool *p, struct lane_end *e, unsigned i, const weft_task *t,
+			  weft_future *f)
 {
 	struct lane_slot *s = &e->shared->slot[i];
 	const struct weft__batch *b = weft__batch(f);
-	char *payload = place_payload(e, i, lane_payload_size(t->arg_size, t->result_size));
 
+	/* Relaxed: under the pool's lock; until now its place was that of its block. */
+	e->large[i] = atom_load(&f->place, relaxed);
+	write_payload(p, e, i, t);
 	/* Cannot fail: submit has made the token before. */
 	weft__token_make(t->fn, &s->fn);
 	s->request = (struct lane_request){.arg_size = t->arg_size,
@@ -73,8 +91,6 @@ static void write_request(struct lane_end *e, unsigned i, const weft_task *t, we
 		s->failed = 0;
 	/* Relaxed: published with the request. A cancel that came before it is passed on. */
 	atom_store(&s->cancel, (atom_load(&f->state, relaxed) & FLAG_ASKED) != 0, relaxed);
-	if (t->arg_size)
-		memcpy(payload, t->arg, t->arg_size);
 }
 
 /* Is there anybody who will not come and look? */
@@ -89,7 +105,7 @@ void lane_put(struct process_pool *p, struct lane_end *e, weft_task *t)
 	weft_future *f = weft__future(t);
 	unsigned i = e->head % LANE_SLOTS;
 
-	write_request(e, i, t, f);
+	write_request(p, e, i, t, f);
 	/* Relaxed: under the pool's lock. */
 	atom_store(&f->place, (uint64_t)(e - p->lane) << 32 | e->head, relaxed);
 	e->task[i] = t;
@@ -133,11 +149,21 @@ void lane_forget(struct process_pool *p, struct lane_end *e, uint32_t at)
 		weft__wake(&e->shared->slot[i].state, INT_MAX, WEFT__SHARED);
 }
 
+void lane_take_large(struct lane_end *e, uint32_t at, weft_task *t)
+{
+	/* Relaxed: under the pool's lock. */
+	atom_store(&weft__future(t)->place, e->large[at % LANE_SLOTS], relaxed);
+	e->large[at % LANE_SLOTS] = 0;
+}
+
 bool lane_take_back_at(struct process_pool *p, struct lane_end *e, uint32_t at)
 {
+	weft_task *t = e->task[at % LANE_SLOTS];
+
 	if (!lane_take_back(lane_slot_of(e, at)))
 		return false;
 	lane_forget(p, e, at);
+	lane_take_large(e, at, t);
 	e->given--;
 	return true;
 }
@@ -182,14 +208,17 @@ static void make_way(struct process_pool *p)
 	p->shallow = SHALLOW_FOR;
 }
 
-static size_t size_of(const weft_task *t)
+/* Of a queued task. */
+static size_t size_of(const struct process_pool *p, weft_task *t)
 {
-	return lane_payload_size(t->arg_size, t->result_size);
+	return process_lane_size(p, t, atom_load(&weft__future(t)->place, relaxed));
 }
 
-struct lane_end *lanes_room_for(struct process_pool *p, const weft_task *t)
+struct lane_end *lanes_room_for(struct process_pool *p, const weft_task *t, uint64_t large)
 {
-	return p->q.n || (t->priority > p->low && p->waiting) ? NULL : best_lane(p, size_of(t));
+	if (p->q.n || (t->priority > p->low && p->waiting))
+		return NULL;
+	return best_lane(p, process_lane_size(p, t, large));
 }
 
 bool lanes_have_done(const struct lane_end *e, unsigned n)
@@ -205,9 +234,9 @@ void lanes_fill(struct process_pool *p)
 
 	if (p->q.n && p->q.top->priority > p->low && p->waiting)
 		make_way(p);
-	while (p->q.n && (e = best_lane(p, size_of(p->q.top))) && (t = weft__taskq_start(&p->q))) {
-		if (!has_room(p, e, size_of(t))) /* not the top one: a canceller has that */
-			e = best_lane(p, size_of(t));
+	while (p->q.n && (e = best_lane(p, size_of(p, p->q.top))) && (t = weft__taskq_start(&p->q))) {
+		if (!has_room(p, e, size_of(p, t))) /* not the top one: a canceller has that */
+			e = best_lane(p, size_of(p, t));
 		if (!e) {
 			lane_requeue(p, t);
 			break;
@@ -318,10 +347,12 @@ void lanes_tell_next(struct process_pool *p)
 
 enum weft_cancel lane_interrupt(struct process_pool *p, struct lane_end *e, uint32_t at, weft_task *t)
 {
-	if (e->task[at % LANE_SLOTS] != t)
+	if (!e || e->task[at % LANE_SLOTS] != t)
 		return WEFT_CANCEL_ASKED; /* it has just left the lane, and is about to be done */
-	if (lane_take_back_at(p, e, at))
+	if (lane_take_back_at(p, e, at)) {
+		process_unstage_task(p, t);
 		return WEFT_CANCEL_DROPPED;
+	}
 	atom_store(&lane_slot_of(e, at)->cancel, 1, relaxed);
 	return WEFT_CANCEL_ASKED;
 }

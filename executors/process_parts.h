@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * process_parts.h -- the pool's side of the executor "processes", in eight files:
+ * process_parts.h -- the pool's side of the executor "processes", in nine files:
  *
  *   process_pool.c   what the library asks: submit, cancel, stop, statistics; making and freeing
  *   process_lanes.c  which task is in which slot of which lane: filling, taking back, moving
  *   process_reap.c   how tasks leave their lanes: done, overdue, lost with their worker
+ *   process_large.c  arguments and results in regions: by reference, or too large for a slot
  *   process_wait.c   threads that wait for a task where it runs
  *   process_start.c  workers that do not start: when to try again, when to give up
  *   process_files.c  descriptors that the program might close
@@ -29,6 +30,7 @@
 #include "worker_plan.h"
 
 #include <pthread.h>
+#include <weft/region.h>
 
 /* How long who was told to leave may take before it is killed. */
 #define LEAVE_PATIENCE WEFT_SECONDS(1)
@@ -70,6 +72,7 @@ struct lane_end {
 	weft_task *task[LANE_SLOTS];
 	uint64_t block[LANE_SLOTS]; /* where the payload is, as in the request */
 	size_t block_end[LANE_SLOTS];
+	uint64_t large[LANE_SLOTS]; /* the block of the pool's region that its payload is in; 0: none */
 	struct lane_store store;
 	struct lane_end *next_fresh; /* in the pool's list of fresh ones; itself: the last */
 	weft_time born, retry_at;
@@ -102,13 +105,17 @@ struct process_pool {
 	char broken_text[WEFT_ERROR_TEXT_MAX + 1]; /* why */
 	struct worker_plan *plan;
 	struct process_file plan_fd;
-	weft_time leave_by;          /* when ending: who is still there then is killed */
-	bool leave_late;             /* they have been killed, and are still there */
-	weft_time probe_at;          /* when broken: the next try */
-	weft_time wake_at;           /* when the watcher will look at deadlines next */
-	struct process_file bell;    /* eventfd: by workers and submitters, for the watcher */
-	struct process_file sock;    /* to the nursery; -1: gone */
-	struct process_file nursery; /* its pidfd */
+	weft_time leave_by;           /* when ending: who is still there then is killed */
+	bool leave_late;              /* they have been killed, and are still there */
+	weft_time probe_at;           /* when broken: the next try */
+	weft_time wake_at;            /* when the watcher will look at deadlines next */
+	struct process_file bell;     /* eventfd: by workers and submitters, for the watcher */
+	struct process_file sock;     /* to the nursery; -1: gone */
+	struct process_file nursery;  /* its pidfd */
+	bool has_space;               /* workers have the regions */
+	struct weft__lock large_lock; /* of large, until it is there */
+	weft_region *large;           /* where payloads are that no slot carries; NULL: not needed yet */
+	atom_u32 n_large;             /* its blocks */
 	pthread_t watcher;
 };
 
@@ -117,6 +124,8 @@ struct departed {
 	weft_task *task;
 	int status;
 	bool died;
+	bool copy;      /* the result out of large */
+	uint64_t large; /* its block, 0: none */
 	char text[WEFT_ERROR_TEXT_MAX + 1];
 	struct weft__death death; /* if died */
 };
@@ -132,7 +141,7 @@ struct departures {
 /* process_lanes.c; all under the lock. */
 void lanes_fill(struct process_pool *p);
 /* For a task to be put into without having queued; NULL: there is no room, or others come first. */
-struct lane_end *lanes_room_for(struct process_pool *p, const weft_task *t);
+struct lane_end *lanes_room_for(struct process_pool *p, const weft_task *t, uint64_t large);
 bool lanes_have_done(const struct lane_end *e, unsigned n); /* more than so many tasks? */
 void lane_put(struct process_pool *p, struct lane_end *e, weft_task *t);
 void lanes_wake(struct process_pool *p); /* after lane_put, before the lock is let go */
@@ -148,6 +157,7 @@ void lane_kill(struct lane_end *e);
 enum weft_cancel lane_interrupt(struct process_pool *p, struct lane_end *e, uint32_t at, weft_task *t);
 unsigned lanes_queued(const struct process_pool *p); /* tasks in them that have not begun */
 void lane_forget(struct process_pool *p, struct lane_end *e, uint32_t at);
+void lane_take_large(struct lane_end *e, uint32_t at, weft_task *t); /* its block is its place again */
 bool lane_take_back_at(struct process_pool *p, struct lane_end *e, uint32_t at); /* false: it has begun */
 void lane_requeue(struct process_pool *p, weft_task *t);                         /* where it was first */
 void lane_memory_leave(struct lane_memory *m);
@@ -155,6 +165,12 @@ void lane_memory_leave(struct lane_memory *m);
 static inline struct lane_slot *lane_slot_of(const struct lane_end *e, uint32_t at)
 {
 	return &e->shared->slot[at % LANE_SLOTS];
+}
+
+/* NULL: it is no place in a lane, but that of a block. */
+static inline struct lane_end *process_lane_at(const struct process_pool *p, uint64_t place)
+{
+	return place >> 32 < p->n ? &p->lane[place >> 32] : NULL;
 }
 
 /* process_reap.c; all under the lock, but for the first two. */
@@ -191,6 +207,37 @@ void lane_ended(struct process_pool *p, struct lane_end *e,
 		const struct weft__death *d); /* when to replace */
 bool lane_may_retry(struct process_pool *p, struct lane_end *e, weft_time now);
 void process_look_for_started(struct process_pool *p); /* a broken pool may be whole again */
+
+/* process_large.c. A block is given back by whoever takes its task out of the pool. */
+bool process_carries(void *pool, const weft_task *t); /* is it more than a slot, but not too much? */
+/* Takes a block if t needs one, and copies the argument. Without the lock. 0 | -EAGAIN | -ENOMEM */
+int process_stage(struct process_pool *p, const weft_task *t, uint64_t *ret_block);
+bool process_is_small(const struct process_pool *p, const weft_task *t); /* it needs none */
+void process_unstage(struct process_pool *p, uint64_t block);
+void process_unstage_task(struct process_pool *p, weft_task *t); /* which is in no lane */
+void process_unstage_all(struct process_pool *p, struct list_node *dropped);
+static inline bool process_by_reference(const struct process_pool *p, const void *at, size_t size)
+{
+	return size && p->has_space && weft__space_has(at, size);
+}
+
+static inline bool process_is_far(const struct process_pool *p, const weft_task *t, uint64_t block)
+{
+	return block || process_by_reference(p, t->arg, t->arg_size) ||
+	       process_by_reference(p, t->result, t->result_size);
+}
+
+/* Bytes that it needs in a lane. */
+static inline size_t process_lane_size(const struct process_pool *p, const weft_task *t, uint64_t block)
+{
+	return process_is_far(p, t, block) ? 0 : lane_payload_size(t->arg_size, t->result_size);
+}
+
+void process_write_far(const struct process_pool *p, struct lane_end *e, unsigned i, const weft_task *t);
+/* Where the worker has left a result that is to be copied; NULL: nowhere. */
+const char *process_far_result(const struct process_pool *p, const struct lane_end *e, unsigned i,
+			       const weft_task *t);
+void process_copy_large(const struct process_pool *p, uint64_t block, weft_task *t);
 
 /* process_wait.c: the operations of weft__attend. */
 int process_attend(void *pool, weft_task *t, struct weft__spinner *spinner, weft_time deadline, bool sleep);

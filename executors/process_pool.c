@@ -22,6 +22,7 @@
 #define QUEUE_MAX     (1u << 30)
 #define SLOT_DEFAULT  65536
 #define SLOT_MIN      64
+#define LARGE_DEFAULT ((uint64_t)1 << 30)
 #define SLOT_MAX      (1u << 28)
 #define MIB_MAX       (1u << 20)
 #define CPU_MAX       1000000
@@ -45,20 +46,22 @@ static bool is_full(struct process_pool *p, struct departures *gone)
 }
 
 /* A lane for t. Where all are full, and so much is done in one of them that it pays, it is emptied. */
-static struct lane_end *find_lane(struct process_pool *p, const weft_task *t, struct departures *gone)
+static struct lane_end *find_lane(struct process_pool *p, const weft_task *t, uint64_t large,
+				  struct departures *gone)
 {
-	struct lane_end *e = lanes_room_for(p, t);
+	struct lane_end *e = lanes_room_for(p, t, large);
 
 	for (unsigned i = 0; !e && i < p->n && !gone->n; i++)
 		if (lanes_have_done(&p->lane[i], DEPARTED / 2)) {
 			lanes_harvest(p, gone);
 			lanes_fill(p);
-			e = lanes_room_for(p, t);
+			e = lanes_room_for(p, t, large);
 		}
 	return e;
 }
 
-static int submit_one(struct process_pool *p, struct weft_offer *offer, size_t i, struct departures *gone)
+static int submit_one(struct process_pool *p, struct weft_offer *offer, size_t i, uint64_t large,
+		      struct departures *gone)
 {
 	weft_task *t = &offer->tasks[i];
 	struct weft__token token;
@@ -74,7 +77,8 @@ static int submit_one(struct process_pool *p, struct weft_offer *offer, size_t i
 	err = plan_token(p->plan, t->fn, &token);
 	if (err)
 		return err;
-	e = find_lane(p, t, gone);
+	e = find_lane(p, t, large, gone);
+	offer->place_ = large;
 	err = weft__accept(offer, i, e ? PHASE_RUNNING : PHASE_QUEUED);
 	if (err)
 		return err;
@@ -91,12 +95,18 @@ static int pool_submit(void *self, struct weft_offer *offer)
 	struct process_pool *p = self;
 	struct departures gone;
 	size_t i = 0;
-	int err = 0;
+	uint64_t large;
+	int err = process_stage(p, &offer->tasks[0], &large);
 
+	if (err)
+		return err;
 	gone.n = 0;
 	weft__lock(&p->lock);
 	while (!err && i < offer->n && i < INT32_MAX && gone.n <= DEPARTED / 2) {
-		err = submit_one(p, offer, i, &gone);
+		/* A large one comes first, and is copied without the lock. */
+		if (i && !process_is_small(p, &offer->tasks[i]))
+			break;
+		err = submit_one(p, offer, i, i ? 0 : large, &gone);
 		i += !err;
 	}
 	if (p->q.n)
@@ -105,6 +115,8 @@ static int pool_submit(void *self, struct weft_offer *offer)
 	lanes_arm(p);
 	weft__unlock(&p->lock);
 	process_finish(p, &gone);
+	if (!i)
+		process_unstage(p, large);
 	return i ? (int)i : err;
 }
 
@@ -114,6 +126,7 @@ static void pool_remove(void *self, weft_task *t)
 
 	weft__lock(&p->lock);
 	weft__taskq_remove(&p->q, t);
+	process_unstage_task(p, t);
 	weft__unlock(&p->lock);
 }
 
@@ -126,7 +139,7 @@ static enum weft_cancel pool_interrupt(void *self, weft_task *t)
 
 	weft__lock(&p->lock);
 	place = atom_load(&f->place, relaxed); /* as the pool's lock orders */
-	answer = lane_interrupt(p, &p->lane[place >> 32], (uint32_t)place, t);
+	answer = lane_interrupt(p, process_lane_at(p, place), (uint32_t)place, t);
 	weft__unlock(&p->lock);
 	return answer;
 }
@@ -150,6 +163,8 @@ static void pool_stop(void *self, enum weft_stop how)
 	p->dropping = true;
 	queued = weft__taskq_drop(&p->q);
 	withdrawn = lanes_withdraw(p);
+	process_unstage_all(p, queued);
+	process_unstage_all(p, withdrawn);
 	p->killing |= how == WEFT_STOP_KILL;
 	if (p->killing)
 		lanes_kill_all(p);
@@ -208,6 +223,9 @@ static void pool_free(void *self, bool forked)
 	process_file_close(&p->plan_fd);
 	if (p->plan)
 		plan_destroy(p->plan);
+	weft_region_free(p->large);
+	if (p->has_space)
+		weft__space_unref();
 	free(p->lane);
 	free(p);
 }
@@ -231,6 +249,7 @@ static const struct weft_executor_ops pool_ops = {
 	.submit = pool_submit,
 	.remove = pool_remove,
 	.interrupt = pool_interrupt,
+	.carries = process_carries,
 	.inside = pool_inside,
 	.stop = pool_stop,
 	.join = pool_join,
@@ -253,6 +272,8 @@ static int check_opts(struct weft_process_pool_opts *o)
 		o->queue = QUEUE_DEFAULT;
 	if (!o->slot_size)
 		o->slot_size = SLOT_DEFAULT;
+	if (!o->large_limit)
+		o->large_limit = LARGE_DEFAULT;
 	if (o->start > WEFT_START_SPAWN || o->flags & ~FLAGS_KNOWN || (o->init_arg_size && !o->init_arg))
 		return -EINVAL;
 	if (o->flags & WEFT_PROCESSES_SANDBOX && o->start == WEFT_START_FORK)
@@ -260,10 +281,12 @@ static int check_opts(struct weft_process_pool_opts *o)
 	if (o->workers > WEFT_WORKERS_MAX || o->queue > QUEUE_MAX || o->slot_size < SLOT_MIN ||
 	    o->slot_size > SLOT_MAX)
 		return -ERANGE;
-	if (!limits_in_range(o))
+	if (o->large_limit < WEFT_REGION_LIMIT_MIN || o->large_limit > WEFT_REGION_LIMIT_MAX ||
+	    !limits_in_range(o))
 		return -ERANGE;
 	if (worker_is_in_sandbox() || (o->flags & WEFT_PROCESSES_SANDBOX && !worker_filter_possible()))
 		return -ENOTSUP;
+	o->slot_size = (uint32_t)lane_rounded(o->slot_size);
 	return 0;
 }
 
@@ -293,6 +316,9 @@ static int furnish(struct process_pool *p)
 {
 	int err, fd;
 
+	/* Where they cannot be had, the pool does without, and it is weft_region_new that says so. Whoever may
+	 * be hostile must not have them: all regions of the program are in reach. */
+	p->has_space = !(p->opts.flags & WEFT_PROCESSES_SANDBOX) && !weft__space_ref();
 	err = fd = plan_create(&p->plan, &p->opts);
 	if (fd < 0)
 		return err;
@@ -319,7 +345,7 @@ int weft_process_pool_new(weft_executor **ret, const struct weft_process_pool_op
 	if (!p)
 		return -ENOMEM;
 	ops.workers = p->n;
-	ops.slot_size = lane_rounded(o.slot_size);
+	ops.slot_size = o.slot_size;
 	snprintf(name, sizeof name, "processes:%u", p->n);
 	err = furnish(p);
 	if (!err)

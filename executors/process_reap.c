@@ -17,7 +17,8 @@ static struct departed *depart(struct departures *d, weft_task *t, int status)
 
 	one->task = t;
 	one->status = status;
-	one->died = false;
+	one->died = one->copy = false;
+	one->large = 0;
 	one->text[0] = 0;
 	return one;
 }
@@ -40,6 +41,11 @@ void process_finish(struct process_pool *p, const struct departures *d)
 
 	if (!d->n)
 		return;
+	for (unsigned i = 0; i < d->n; i++) {
+		if (d->d[i].copy)
+			process_copy_large(p, d->d[i].large, d->d[i].task);
+		process_unstage(p, d->d[i].large);
+	}
 	/* Tasks less in the lanes may be room in the queue. */
 	weft__waitq_wake_light(&ex->room, d->n);
 	for (unsigned i = 0; i < d->n; i++) {
@@ -81,16 +87,27 @@ bool process_reap(struct process_pool *p)
 	return found;
 }
 
+/* Where the worker has left the result; NULL: where it belongs. */
+static const char *result_of(const struct process_pool *p, const struct lane_end *e, unsigned i,
+			     const weft_task *t)
+{
+	if (e->block[i] == LANE_FAR)
+		return process_far_result(p, e, i, t);
+	return lane_payload(e->shared, i, e->block[i]) + lane_result_at(t->arg_size);
+}
+
 /* Copies what the worker wrote, trusting none of it. */
-static void copy_reply(struct lane_end *e, uint32_t at, struct departed *ret)
+static void copy_reply(const struct process_pool *p, struct lane_end *e, uint32_t at, struct departed *ret)
 {
 	const struct lane_slot *slot = lane_slot_of(e, at);
 	struct lane_reply reply = slot->reply;
 	weft_task *t = ret->task;
 	weft_future *f = weft__future(t);
 	const struct weft__batch *batch = weft__batch(f);
-	const char *payload = lane_payload(e->shared, at % LANE_SLOTS, e->block[at % LANE_SLOTS]);
+	const char *result = result_of(p, e, at % LANE_SLOTS, t);
 
+	ret->large = e->large[at % LANE_SLOTS];
+	e->large[at % LANE_SLOTS] = 0;
 	ret->status = reply.status;
 	if (reply.has_text) {
 		memcpy(ret->text, slot->text, WEFT_ERROR_TEXT_MAX);
@@ -104,8 +121,9 @@ static void copy_reply(struct lane_end *e, uint32_t at, struct departed *ret)
 	if (ret->status < 0 && !batch)
 		return;
 	weft__reply(f, reply.reply_size < t->result_size ? reply.reply_size : t->result_size);
-	if (t->result_size)
-		memcpy(t->result, payload + lane_result_at(t->arg_size), t->result_size);
+	ret->copy = ret->large; /* without the lock */
+	if (t->result_size && result && !ret->large)
+		memcpy(t->result, result, t->result_size);
 }
 
 /* A state that no honest worker leaves a slot in: the worker cannot be trusted with the rest either. */
@@ -127,7 +145,7 @@ static void pass(struct lane_end *e)
 {
 	unsigned i = e->tail++ % LANE_SLOTS;
 
-	if (e->block[i])
+	if (e->block[i] && e->block[i] != LANE_FAR)
 		lane_store_give(&e->store, e->block_end[i]);
 	e->block[i] = 0;
 }
@@ -154,7 +172,7 @@ static void harvest(struct process_pool *p, struct lane_end *e, struct departure
 	while (ret->n < DEPARTED && lane_is_due(e)) {
 		struct departed *one = depart(ret, e->task[e->tail % LANE_SLOTS], 0);
 
-		copy_reply(e, e->tail, one);
+		copy_reply(p, e, e->tail, one);
 		e->useful = true;
 		lane_forget(p, e, e->tail);
 		/* Relaxed: the worker only looks for QUEUED here. */
@@ -186,7 +204,9 @@ bool lanes_overdue(struct process_pool *p, struct departures *ret)
 			if (!t || weft__future(t)->deadline > now)
 				continue;
 			if (lane_take_back_at(p, e, at)) {
-				depart(ret, t, -ETIMEDOUT);
+				/* Relaxed: under the lock. */
+				depart(ret, t, -ETIMEDOUT)->large =
+					atom_load(&weft__future(t)->place, relaxed);
 				return true;
 			}
 			if (atom_load(&lane_slot_of(e, at)->state, relaxed) == SLOT_DONE || e->killed ||
@@ -222,15 +242,15 @@ weft_time lanes_next_deadline(const struct process_pool *p)
 }
 
 /* What of a batch was done before the element that its worker died in is kept. */
-static void keep_part(struct lane_end *e, uint32_t at, weft_task *t, struct weft__batch *batch)
+static void keep_part(const struct process_pool *p, struct lane_end *e, uint32_t at, weft_task *t,
+		      struct weft__batch *batch)
 {
 	size_t failed = lane_slot_of(e, at)->failed;
-	const char *payload = lane_payload(e->shared, at % LANE_SLOTS, e->block[at % LANE_SLOTS]);
+	const char *result = result_of(p, e, at % LANE_SLOTS, t);
 
 	*batch->failed = failed < batch->n ? failed : 0;
-	if (batch->result_stride)
-		memcpy(t->result, payload + lane_result_at(t->arg_size),
-		       *batch->failed * batch->result_stride);
+	if (batch->result_stride && result)
+		memcpy(t->result, result, *batch->failed * batch->result_stride);
 }
 
 /* The fate of a task whose worker died in it. False: it runs again. */
@@ -240,7 +260,7 @@ static bool condemn(struct process_pool *p, struct lane_end *e, uint32_t at, str
 	struct weft__batch *batch = weft__batch(f);
 
 	if (batch)
-		keep_part(e, at, ret->task, batch);
+		keep_part(p, e, at, ret->task, batch);
 	if (e->overdue)
 		ret->status = -ETIMEDOUT;
 	else if (e->garbage)
@@ -300,8 +320,12 @@ bool lane_lose(struct process_pool *p, struct lane_end *e, const struct weft__de
 		/* Relaxed: whoever is about to sleep on it must find it changed, or be woken. */
 		atom_store(&lane_slot_of(e, at)->state, SLOT_FREE, relaxed);
 		lane_forget(p, e, at);
-		if (lost)
+		lane_take_large(e, at, t);
+		if (lost) {
+			/* Relaxed: under the lock. */
+			one->large = atom_load(&weft__future(t)->place, relaxed);
 			return true;
+		}
 		ret->n--;
 		lane_requeue(p, t);
 	}

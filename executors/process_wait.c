@@ -25,9 +25,9 @@ static bool find(struct process_pool *p, weft_task *t, struct spot *ret)
 	weft_future *f = weft__future(t);
 	uint64_t place = atom_load(&f->place, relaxed); /* as the pool's lock orders */
 
-	ret->e = &p->lane[place >> 32];
+	ret->e = process_lane_at(p, place);
 	ret->i = (uint32_t)place % LANE_SLOTS;
-	if (weft__phase(f) != PHASE_RUNNING || ret->e->task[ret->i] != t)
+	if (weft__phase(f) != PHASE_RUNNING || !ret->e || ret->e->task[ret->i] != t)
 		return false;
 	ret->memory = ret->e->memory;
 	ret->slot = &ret->e->shared->slot[ret->i];

@@ -48,6 +48,7 @@ static void drop_queue(struct process_pool *p, bool broken)
 
 	weft__lock(&p->lock);
 	dropped = weft__taskq_drop(&p->q);
+	process_unstage_all(p, dropped);
 	memcpy(why, p->broken_text, sizeof why);
 	weft__unlock(&p->lock);
 	if (!broken) {
@@ -187,6 +188,17 @@ static bool release_rest(struct process_pool *p)
 	return rest;
 }
 
+/* Where the regions are, for workers to have them from their start. */
+static int hand_over_space(const struct process_pool *p)
+{
+	struct nursery_msg m = {.kind = NURSERY_SPACE};
+	int fd = p->has_space ? weft__space_where(&m.space) : -1;
+
+	if (fd < 0)
+		m.space.base = 0; /* none, or the program has closed what leads to it */
+	return nursery_send(p->sock.fd, &m, &fd, fd >= 0 ? 1 : 0);
+}
+
 static int greet(struct process_pool *p)
 {
 	struct nursery_msg m = {.kind = NURSERY_HELLO};
@@ -200,12 +212,18 @@ static int greet(struct process_pool *p)
 	m.kind = NURSERY_PLAN;
 	if (!err)
 		err = nursery_send(p->sock.fd, &m, &p->plan_fd.fd, 1);
+	if (!err)
+		err = hand_over_space(p);
 	if (err)
 		return err;
 	while ((err = poll(&ready, 1, (int)(GREETING_PATIENCE / WEFT_MS(1)))) < 0 && errno == EINTR) {}
 	err = err > 0 ? nursery_recv(p->sock.fd, &m, fds, 0) : 0;
 	if (err <= 0 || m.kind != NURSERY_READY || fds[0] < 0)
 		return -ENOEXEC;
+	if (m.error) {
+		close(fds[0]);
+		return m.error;
+	}
 	process_file_set(&p->nursery, fds[0]);
 	return 0;
 }

@@ -29,7 +29,9 @@ enum {
 	THREAD_SEAT_RING = 256, /* tasks in a seat's own queue */
 	THREAD_BATCH = 32,      /* tasks that a worker takes over at a time */
 	THREAD_TOKEN_STEP = 64, /* tokens that a queue gets or gives at a time, while there are plenty */
-	THREAD_SHARDS_MAX = 16
+	THREAD_SHARDS_MAX = 16,
+	THREAD_STACKS_MAX =
+		64 /* threads beyond WEFT_SPARES_MAX, for those who sleep because their stack is low */
 };
 
 /* A queue of tasks of priority 0. A shard takes what comes from outside, its lock is used as an ordinary
@@ -85,6 +87,7 @@ struct thread_worker {
 	uint64_t victim_seen;             /* and what it saw there: thread_take.c */
 	const struct thread_seat *pinned; /* the seat whose processor it is on */
 	unsigned blocked;                 /* how many times over: sections, and a wait in them */
+	unsigned low;                     /* which of them was the first with little stack left; 0: none */
 	bool keeps_seat;                  /* it ends tasks while it is about to take one: thread_take.c */
 	unsigned turn;
 	pthread_t thread;
@@ -113,7 +116,7 @@ struct thread_pool {
 	struct list_node *sleeping;           /* workers on a seat, the last to fall asleep first */
 	struct list_node *reserve;            /* workers that may come back */
 	struct list_node *free;               /* seats */
-	unsigned threads, blocked, in_reserve, free_seats, asleep;
+	unsigned threads, blocked, low, in_reserve, free_seats, asleep; /* low: of the blocked */
 	struct weft_thread_pool_opts opts;
 	cpu_set_t allowed; /* processors, when the pool was made */
 	char name[12];

@@ -9,7 +9,8 @@
  *     a waiting worker ever runs, so nothing unrelated can start under a lock that the waiter holds.
  *   - Any other wait gives up its seat for as long as it sleeps, and a spare thread may take over (blocking).
  *   - A wait that would run a task in place with little stack left sleeps instead, and the spare goes on
- *     with a fresh stack: nesting depth is not bounded by one stack.
+ *     with a fresh stack: nesting depth is not bounded by one stack. Threads for this are counted apart, since
+ *     here the awaited task is queued, and without one nobody might ever run it.
  */
 #include "forked.h"
 #include "spec.h"
@@ -143,7 +144,7 @@ static int check_opts(struct weft_thread_pool_opts *o)
 /* Most of it is room for spare threads, so it is mapped: what nobody touches costs nothing. */
 static struct thread_pool *pool_alloc(const struct weft_thread_pool_opts *o)
 {
-	unsigned room = o->threads + WEFT_SPARES_MAX;
+	unsigned room = o->threads + WEFT_SPARES_MAX + THREAD_STACKS_MAX;
 	size_t size = sizeof(struct thread_pool) + room * sizeof(struct thread_worker);
 	struct thread_pool *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 

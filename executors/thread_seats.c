@@ -9,6 +9,9 @@
  *
  *   threads = seats taken + awake in a task without a seat + blocked in a task + in reserve
  *
+ * There are at most WEFT_SPARES_MAX more than seats; and for each that is blocked because it has little stack left,
+ * one more.
+ *
  * A thread on a seat that finds no work searches for a while (spin.h), then sleeps. The word idlers counts
  * who searches, and what could be woken: sleepers, and free seats. Who brings work wakes one if nobody
  * searches; who has searched and found wakes the next if he was the last one searching and there is more. So
@@ -65,9 +68,16 @@ static void sit_down(struct thread_worker *w, struct thread_seat *s)
 	w->own = s && w->pool->size > 1 ? &s->queue : NULL;
 }
 
+static unsigned least(unsigned a, unsigned b)
+{
+	return a < b ? a : b;
+}
+
 /* A place for another thread; NULL: there are as many as there may be. */
 static struct thread_worker *place_for_thread(struct thread_pool *p)
 {
+	if (p->threads >= p->size + WEFT_SPARES_MAX + least(p->low, THREAD_STACKS_MAX))
+		return NULL;
 	for (unsigned i = 0; i < p->room; i++) {
 		struct thread_worker *w = &p->worker[i];
 
@@ -301,7 +311,15 @@ bool thread_seats_take(struct thread_worker *w)
 	return w->seat;
 }
 
-static void block(struct thread_worker *w)
+/* Under pool.lock: the caller, who is to sleep, has little stack left. The task that he waits for may be queued, so
+ * there may be one thread more. */
+static void lie_low(struct thread_worker *w)
+{
+	w->low = w->blocked;
+	w->pool->low++;
+}
+
+static void block(struct thread_worker *w, bool low)
 {
 	struct thread_pool *p = w->pool;
 	struct thread_seat *seat;
@@ -310,7 +328,10 @@ static void block(struct thread_worker *w)
 	weft__lock(&p->lock);
 	seat = w->seat;
 	sit_down(w, NULL);
-	p->blocked++;
+	if (w->blocked == 1)
+		p->blocked++;
+	if (low)
+		lie_low(w);
 	if (seat) {
 		seat_free(p, seat);
 		/* N1 seq_cst: before the look; pairs with notify. */
@@ -319,7 +340,7 @@ static void block(struct thread_worker *w)
 	weft__unlock(&p->lock);
 	if (seat && thread_is_pushing(p)) /* as in sleep */
 		atom_fence_heavy();
-	if (seat && thread_look_hard(p))
+	if ((seat || low) && thread_look_hard(p))
 		thread_seats_notify(p);
 }
 
@@ -328,23 +349,33 @@ static void unblock(struct thread_worker *w)
 	struct thread_pool *p = w->pool;
 
 	weft__lock(&p->lock);
-	p->blocked--;
-	sit_down(w, seat_take(p));
-	if (w->seat)
-		atom_sub(&p->idlers, IDLERS_WAKEABLE, seq_cst);
+	if (w->low > w->blocked) {
+		w->low = 0;
+		p->low--;
+	}
+	if (w->blocked == 0) {
+		p->blocked--;
+		sit_down(w, seat_take(p));
+		if (w->seat)
+			atom_sub(&p->idlers, IDLERS_WAKEABLE, seq_cst);
+	}
 	weft__unlock(&p->lock);
 }
 
 void thread_seats_block(struct thread_pool *p, bool blocked)
 {
 	struct thread_worker *w = thread_self_of(p);
+	bool low;
 
 	if (!w || w->keeps_seat)
 		return;
-	if (blocked && w->blocked++ == 0)
-		block(w);
-	else if (!blocked && --w->blocked == 0)
+	if (blocked) {
+		low = !w->low && thread_worker_stack_is_low(w);
+		if (w->blocked++ == 0 || low)
+			block(w, low);
+	} else if (--w->blocked == 0 || w->low > w->blocked) {
 		unblock(w);
+	}
 }
 
 void thread_seats_leave(struct thread_worker *w)
@@ -372,11 +403,6 @@ unsigned thread_seats_active(struct thread_pool *p)
 static unsigned processors(const struct thread_pool *p)
 {
 	return (unsigned)CPU_COUNT(&p->allowed);
-}
-
-static unsigned least(unsigned a, unsigned b)
-{
-	return a < b ? a : b;
 }
 
 /* Fewer threads will do, if the system has no more. */

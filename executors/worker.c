@@ -4,6 +4,7 @@
  * tags is in lane.h.
  */
 #include "lane.h"
+#include "space.h"
 #include "spin.h"
 #include "worker_start.h"
 
@@ -107,10 +108,42 @@ static bool payload_fits(const struct worker *w, const struct lane_request *r)
 	       !(r->block % LANE_ALIGN);
 }
 
-static bool sane(const struct worker *w, const struct lane_request *r)
+static bool sane(const struct lane_request *r)
 {
-	return payload_fits(w, r) &&
-	       (!r->batch || (!(r->arg_size % r->batch) && !(r->result_size % r->batch)));
+	return !r->batch || (!(r->arg_size % r->batch) && !(r->result_size % r->batch));
+}
+
+/* What struct lane_far says; NULL: no place for so many bytes. */
+static void *far_place(const struct worker *w, unsigned i, uint64_t at, size_t size)
+{
+	uintptr_t from = (uintptr_t)(w->lane->slot[i].payload + sizeof(struct lane_far)) - (uintptr_t)w->lane;
+	size_t room = LANE_INLINE - sizeof(struct lane_far);
+
+	if (weft__space_has((void *)(uintptr_t)at, size))
+		return (void *)(uintptr_t)at;
+	return at >= from && at - from <= room && size <= room - (at - from) ? (char *)w->lane + at : NULL;
+}
+
+/* Argument and result of a request, where they are; false: it is garbage. */
+static bool find_payload(const struct worker *w, unsigned i, const struct lane_request *r, weft_task *ret,
+			 bool *ret_keep)
+{
+	struct lane_far far;
+	char *payload;
+
+	if (r->block == LANE_FAR) {
+		memcpy(&far, w->lane->slot[i].payload, sizeof far);
+		ret->arg = far_place(w, i, far.arg, r->arg_size);
+		ret->result = far_place(w, i, far.result, r->result_size);
+		*ret_keep = far.keep;
+		return ret->arg && ret->result;
+	}
+	if (!payload_fits(w, r))
+		return false;
+	payload = lane_payload(w->lane, i, r->block);
+	ret->arg = payload;
+	ret->result = payload + lane_result_at(r->arg_size);
+	return true;
 }
 
 static int run_body(const struct worker *w, struct lane_slot *slot, unsigned i, weft_call *call)
@@ -119,19 +152,17 @@ static int run_body(const struct worker *w, struct lane_slot *slot, unsigned i, 
 	struct lane_request r = slot->request;
 	struct weft__token fn = slot->fn;
 	struct weft__batch batch = {.n = r.batch, .failed = &slot->failed};
-	char *payload;
 	weft_task t = {.arg_size = r.arg_size, .result_size = r.result_size};
 	weft_future *f = weft__future(&t);
-	int err = sane(w, &r) ? worker_care_find(&fn, &t.fn, call) : -EBADMSG;
+	bool keep = false;
+	int err =
+		sane(&r) && find_payload(w, i, &r, &t, &keep) ? worker_care_find(&fn, &t.fn, call) : -EBADMSG;
 
 	if (!err && r.deadline != WEFT_FOREVER && weft_now() >= r.deadline)
 		err = -ETIMEDOUT;
 	if (err)
 		return err;
-	payload = lane_payload(w->lane, i, r.block);
-	t.arg = payload;
-	t.result = payload + lane_result_at(t.arg_size);
-	if (t.result_size)
+	if (t.result_size && !keep)
 		memset(t.result, 0, t.result_size);
 	if (r.batch) {
 		batch.arg_stride = r.arg_size / r.batch;

@@ -56,6 +56,14 @@ static int prepare(const struct worker_plan *plan, uint32_t number, int bell, we
 	return err < 0 ? err : 0;
 }
 
+static int map_regions(const struct weft__space *space, int fd, weft_call *call)
+{
+	int err = weft__space_attach(space, fd);
+
+	close(fd);
+	return err ? weft_call_fail(call, err, "mapping the regions: %s", weft_strerror(err)) : 0;
+}
+
 /* Tells the pool. Nobody may be waiting for it: a ring for nothing does no harm. */
 static void report(struct lane *lane, int bell, uint32_t state)
 {
@@ -78,7 +86,8 @@ static _Noreturn void fail(struct lane *lane, int bell, int err, const weft_call
 	_exit(EXIT_NOT_STARTED);
 }
 
-_Noreturn void worker_start(const struct worker_plan *plan, int memfd, int bell)
+_Noreturn void worker_start(const struct worker_plan *plan, int memfd, int bell,
+			    const struct weft__space *space, int space_fd)
 {
 	weft_call call = {.task = NULL};
 	int err;
@@ -89,7 +98,9 @@ _Noreturn void worker_start(const struct worker_plan *plan, int memfd, int bell)
 	if (lane == MAP_FAILED)
 		_exit(EXIT_NO_MEMORY);
 	worker_care_begin(plan, bell);
-	err = prepare(plan, lane->report.number, bell, &call);
+	err = space ? map_regions(space, space_fd, &call) : 0;
+	if (!err)
+		err = prepare(plan, lane->report.number, bell, &call);
 	if (err)
 		fail(lane, bell, err, &call);
 	report(lane, bell, WORKER_UP);

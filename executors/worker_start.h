@@ -6,13 +6,19 @@
 #define WEFT_EXECUTORS_WORKER_START_H
 
 #include "lane.h"
+#include "space.h"
 #include "worker_plan.h"
 
-/* worker_exec.c: in a fork of the nursery: runs the program again, which becomes a worker before main(). */
-_Noreturn void worker_exec(int memfd, int bell, int plan);
+/* What a worker needs that runs the program again: its lane, the bell, the plan, and, or -1, the regions. */
+enum { WORKER_LANE, WORKER_BELL, WORKER_PLAN, WORKER_SPACE, WORKER_FDS };
 
-/* worker_start.c: everything, from a process with no other descriptors to its end. */
-_Noreturn void worker_start(const struct worker_plan *plan, int memfd, int bell);
+/* worker_exec.c: in a fork of the nursery: runs the program again, which becomes a worker before main(). */
+_Noreturn void worker_exec(const int fds[WORKER_FDS], const struct weft__space *space);
+
+/* worker_start.c: everything, from a process with no other descriptors to its end. space NULL: the regions are there
+ * already, or there are none. */
+_Noreturn void worker_start(const struct worker_plan *plan, int memfd, int bell,
+			    const struct weft__space *space, int space_fd);
 
 /* worker_limits.c: 0 or a negative errno, with a text in call. */
 int worker_limits_set(const struct worker_plan *plan, uint32_t number, weft_call *call);

@@ -42,6 +42,13 @@
 #define TEST_UNDER_TSAN 0
 #endif
 
+/* Is everything many times slower in this build: by a sanitizer, or by delays at random (WEFT_CHAOS)? */
+#if TEST_UNDER_TSAN || defined(__SANITIZE_ADDRESS__) || defined(WEFT_ATOMIC_HEADER)
+#define TEST_SLOW_BUILD 1
+#else
+#define TEST_SLOW_BUILD 0
+#endif
+
 struct test_case {
 	const char *name;
 	void (*fn)(void);

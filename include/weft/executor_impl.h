@@ -49,7 +49,7 @@ struct weft_executor_ops {
 	unsigned caps;    /* WEFT_CAP_* */
 	unsigned workers; /* how many tasks run at once; for the size of chunks; 0 counts as 1 */
 	size_t slot_size; /* largest arg_size + result_size, each rounded up to 64; 0: no limit. The library
-			   * answers -E2BIG for more */
+			   * answers -E2BIG for more, unless carries says otherwise */
 
 	/* Takes the first r of offer->n tasks and returns r >= 1; or, if it cannot take even the first, a
 	 * negative errno: -EAGAIN (full), -ESHUTDOWN... With offer->force they have been promised a place
@@ -90,6 +90,9 @@ struct weft_executor_ops {
 
 	/* Fill in queued, workers, deaths. The rest is filled already; running follows from it. */
 	void (*stats)(void *self, struct weft_stats *ret);
+
+	/* t is larger than slot_size: do you take it all the same? Before it is submitted. */
+	bool (*carries)(void *self, const weft_task *t);
 };
 
 /** Makes an executor from a table.

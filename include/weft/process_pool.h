@@ -28,7 +28,8 @@ enum weft_start {
 enum {
 	WEFT_PROCESSES_PIN = 1,    /* the n-th worker is on the n-th processor that the program may use */
 	WEFT_PROCESSES_SANDBOX = 2 /* for input that may be hostile: see SECURITY.md. Not with
-				    * WEFT_START_FORK, whose workers have the caller's memory and files */
+				    * WEFT_START_FORK, whose workers have the caller's memory and files. Its
+				    * workers have no regions, so what is larger than slot_size is -E2BIG */
 };
 
 #define WEFT_INIT_ARG_MAX 4096 /* bytes */
@@ -40,9 +41,12 @@ struct weft_process_pool_opts {
 	uint32_t queue;        /* tasks that may wait to start, 1..2^30; default 65,536 */
 	enum weft_start start; /* default WEFT_START_NURSERY */
 	uint32_t max_tasks;    /* a worker is replaced after so many; 0: never */
-	uint32_t slot_size;    /* bytes of argument and result together that one task may have, each
-				* rounded up to 64; 64..2^28; default 65,536 */
+	uint32_t slot_size;    /* bytes of argument and result together, each rounded up to 64, that go
+				* through a worker's own memory; 64..2^28; default 65,536. Larger ones are
+				* copied through a region of the pool's */
 	const char *name;      /* of the executor; copied; default "processes:N" */
+	uint64_t large_limit;  /* bytes that arguments and results larger than slot_size may take, of one
+				* task and of all that are queued or run together; 2^20..2^40; default 2^30 */
 	uint32_t flags;        /* WEFT_PROCESSES_* */
 
 	/* A worker that has passed one of these is replaced once its task is done; no task is lost. 0: no

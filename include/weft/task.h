@@ -44,7 +44,7 @@ typedef struct weft_task {
  * @return 0: accepted, and t's future will be done exactly once; or, with t and its last outcome
  *         untouched: -EAGAIN: the queue is full, weft_submit_wait waits | -EBUSY: t is queued or
  *         running | -ESHUTDOWN: ex is stopping or stopped | -EXDEV: t is WEFT_TASK_LOCAL and ex runs
- *         in another address space | -E2BIG: arg and result exceed what one slot of ex carries |
+ *         in another address space | -E2BIG: arg and result exceed what ex carries (weft/process_pool.h) |
  *         -ENOEXEC: fn lies in a file without a build-id, or in none | -EINVAL: a NULL, unknown
  *         flags, or a size without its pointer | -ECHILD: ex is the parent's, this is a fork of it |
  *         -EIO: worker processes could not be started, time and again.
@@ -132,7 +132,7 @@ struct weft_map_opts {
  * @return 0 | the error of the first failed element in index order (-EOWNERDEAD if its worker died) |
  *         -ETIMEDOUT: the deadline came first | -ECANCELED: the calling task was cancelled |
  *         -EINVAL: a NULL, or unknown options | -EOVERFLOW: n elements exceed the address space |
- *         -E2BIG: one element exceeds a slot | -ENOMEM | -ESHUTDOWN | -EXDEV | -ENOEXEC | -ECHILD
+ *         -E2BIG: one element exceeds what ex carries | -ENOMEM | -ESHUTDOWN | -EXDEV | -ENOEXEC | -ECHILD
  *         as weft_submit. A full queue is waited for.
  * @owns   args and results are the library's until the call returns, whatever it returns.
  * @from   Any thread, or inside a task. Not a signal handler.

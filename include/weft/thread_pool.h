@@ -69,7 +69,8 @@ struct weft_worker_stats {
 WEFT_API int weft_thread_pool_workers(const weft_executor *ex, struct weft_worker_stats ret[], unsigned n);
 
 /* Most extra threads of one pool at a time. At the limit a task that waits for a running one keeps its
- * place in the pool while it sleeps. */
+ * place in the pool while it sleeps. Beyond it there is one thread more for each task that waits with less than
+ * 256 KiB of its thread's stack left, up to 64: so a nest of waits may be as deep as 64 stacks are. */
 #define WEFT_SPARES_MAX 256
 
 #ifdef __cplusplus

@@ -14,6 +14,7 @@
 #include <weft/future.h>
 #include <weft/group.h>
 #include <weft/process_pool.h>
+#include <weft/region.h>
 #include <weft/spawn.h>
 #include <weft/task.h>
 #include <weft/thread_pool.h>

@@ -71,14 +71,13 @@ static int try_sizes(weft_executor *ex, size_t arg_size, size_t result_size)
 TEST(limits_of_the_default_slot)
 {
 	weft_executor *ex = test_executor();
-	int too_big = is_local(ex) ? 0 : -E2BIG;
 	CHECK_EQ(try_sizes(ex, SLOT - 64, 64), 0);
 	CHECK_EQ(try_sizes(ex, 64, SLOT - 64), 0);
 	CHECK_EQ(try_sizes(ex, SLOT / 2, SLOT / 2), 0);
-	CHECK_EQ(try_sizes(ex, SLOT, 8), too_big);
-	CHECK_EQ(try_sizes(ex, SLOT - 63, 64), too_big);
-	CHECK_EQ(try_sizes(ex, 8, SLOT), too_big);
-	CHECK_EQ(try_sizes(ex, 8, 1 << 20), too_big);
+	CHECK_EQ(try_sizes(ex, SLOT, 8), 0);
+	CHECK_EQ(try_sizes(ex, SLOT - 63, 64), 0);
+	CHECK_EQ(try_sizes(ex, 8, SLOT), 0);
+	CHECK_EQ(try_sizes(ex, 8, 1 << 20), 0);
 	CHECK_EQ(try_sizes(ex, 100, 100), 0);
 	weft_executor_free(ex);
 }
@@ -93,8 +92,9 @@ TEST(limits_of_a_small_slot)
 	ex = test_executor_with("slot=128");
 	CHECK_EQ(try_sizes(ex, 64, 64), 0);
 	CHECK_EQ(try_sizes(ex, 1, 8), 0);
-	CHECK_EQ(try_sizes(ex, 65, 64), -E2BIG);
-	CHECK_EQ(try_sizes(ex, 64, 65), -E2BIG);
+	CHECK_EQ(try_sizes(ex, 65, 64), 0);
+	CHECK_EQ(try_sizes(ex, 64, 65), 0);
+	CHECK_EQ(try_sizes(ex, 128, 128), 0);
 	weft_executor_free(ex);
 }
 
@@ -109,12 +109,31 @@ TEST(limits_of_a_large_slot)
 	weft_executor_free(ex);
 }
 
+/* What no slot carries goes through a region of the pool's, up to its limit. */
+TEST(limits_of_what_is_large)
+{
+	enum { LARGE = 1 << 20 };
+	weft_executor *ex = test_executor();
+	bool local = is_local(ex);
+	weft_executor_free(ex);
+	ex = local ? test_executor() : test_executor_with("slot=128,large=1048576");
+	CHECK_EQ(try_sizes(ex, LARGE - 16, 8), 0);
+	CHECK_EQ(try_sizes(ex, 16, LARGE - 16), 0);
+	CHECK_EQ(try_sizes(ex, LARGE - 15, 8), local ? 0 : -E2BIG);
+	CHECK_EQ(try_sizes(ex, 16, LARGE - 15), local ? 0 : -E2BIG);
+	CHECK_EQ(try_sizes(ex, LARGE, LARGE), local ? 0 : -E2BIG);
+	weft_executor_free(ex);
+}
+
 TEST(limits_refuse_async_too)
 {
 	weft_executor *ex = test_executor();
+	bool local = is_local(ex);
+	weft_executor_free(ex);
+	ex = local ? test_executor() : test_executor_with("large=1048576");
 	weft_future *f = NULL;
-	int err = weft_async(ex, add_bytes_fn, "x", 1, SLOT, &f);
-	CHECK_EQ(err, is_local(ex) ? 0 : -E2BIG);
+	int err = weft_async(ex, add_bytes_fn, "x", 1, 1 << 20, &f);
+	CHECK_EQ(err, local ? 0 : -E2BIG);
 	CHECK((err == 0) == (f != NULL));
 	if (err == 0)
 		test_wait(f);

@@ -166,7 +166,7 @@ TEST(map_limits)
 	CHECK_EQ(map_squares(ex, 10, &o), local ? 0 : -EXDEV);
 	CHECK_EQ(wrong_squares(local ? 10 : 0), 0);
 	static unsigned char args[2][100000], sums[2][8];
-	CHECK_EQ(weft_map(ex, sum_fn, args, sizeof args[0], sums, 8, 2, NULL), local ? 0 : -E2BIG);
+	CHECK_EQ(weft_map(ex, sum_fn, args, sizeof args[0], sums, 8, 2, NULL), 0); /* more than a slot */
 	weft_executor_free(ex);
 }
 

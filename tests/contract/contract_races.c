@@ -12,11 +12,7 @@
 
 #include "harness.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { SLOW = 10 };
-#else
-enum { SLOW = 1 };
-#endif
+enum { SLOW = TEST_SLOW_BUILD ? 10 : 1 };
 
 static weft_executor *pool_with(const char *options)
 {

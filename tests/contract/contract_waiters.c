@@ -11,12 +11,6 @@
 
 #include "harness.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { SLOW = 1 };
-#else
-enum { SLOW = 0 };
-#endif
-
 static weft_executor *pool_with(const char *options)
 {
 	if (test_is_inline())
@@ -59,6 +53,8 @@ struct level {
 	weft_executor *ex;
 	int depth;
 	bool section; /* each waits in one */
+	int handed; /* so many from the top wait until another thread has taken what they submit, if one will */
+	uint32_t *started; /* tasks */
 };
 
 static int descend_fn(weft_call *call, const void *arg, void *result)
@@ -67,20 +63,27 @@ static int descend_fn(weft_call *call, const void *arg, void *result)
 	struct level below = *here;
 	weft_task t = {.fn = descend_fn, .arg = &below, .arg_size = sizeof below};
 	(void)call, (void)result;
+	uint32_t started = test_add(here->started, 1);
 	if (!below.depth--)
 		return 0;
 	int err = weft_submit(here->ex, &t);
-	if (below.section)
+	if (here->section || here->handed)
 		weft_blocking_begin();
+	if (below.handed && below.handed--)
+		for (int ms = 0; ms < 50 && test_get(here->started) == started; ms++)
+			test_sleep_ms(1);
+	if (here->handed && !here->section)
+		weft_blocking_end();
 	if (!err)
 		err = weft_future_wait(weft_task_future(&t), WEFT_FOREVER);
 	return err ? err : weft_future_status(weft_task_future(&t));
 }
 
-static void check_depth(int depth, bool section)
+static void check_depth(struct level top)
 {
 	weft_executor *ex = pool_with("");
-	struct level top = {.ex = ex, .depth = SLOW ? depth / 10 : depth, .section = section};
+	uint32_t started = 0;
+	top.ex = ex, top.started = &started;
 	weft_task t = {.fn = descend_fn, .arg = &top, .arg_size = sizeof top};
 	REQUIRE_EQ(weft_submit(ex, &t), 0);
 	wait_all(&t, 1);
@@ -91,13 +94,20 @@ static void check_depth(int depth, bool section)
 /* Deeper than any one stack. */
 TEST(waiters_as_deep_as_you_like)
 {
-	check_depth(100000, false);
+	check_depth((struct level){.depth = 100000});
 }
 
 /* Far more than there are threads that can stand in: in a section, too, the awaited task runs in place. */
 TEST(waiters_in_sections_as_deep_as_you_like)
 {
-	check_depth(100000, true);
+	check_depth((struct level){.depth = 100000, .section = true});
+}
+
+/* The threads that can stand in are used up near the top, with next to nothing on the stack of each. */
+TEST(waiters_deep_behind_all_spare_threads)
+{
+	check_depth((struct level){.depth = 100000, .handed = WEFT_SPARES_MAX + 20});
+	check_depth((struct level){.depth = 100000, .handed = WEFT_SPARES_MAX + 20, .section = true});
 }
 
 /* ---- On a thread of the pool, but in a continuation that is not the pool's ---- */
@@ -157,7 +167,7 @@ static int section_fn(weft_call *call, const void *arg, void *result)
 TEST(waiters_in_continuations_of_dropped_tasks)
 {
 	enum { ROUNDS = 100, TASKS = 64 };
-	for (int round = 0; round < (SLOW ? ROUNDS / 10 : ROUNDS); round++) {
+	for (int round = 0; round < (TEST_SLOW_BUILD ? ROUNDS / 10 : ROUNDS); round++) {
 		weft_executor *ex = pool_with("");
 		weft_task t[TASKS], next[TASKS];
 		for (int i = 0; i < TASKS; i++) {

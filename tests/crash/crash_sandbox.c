@@ -159,6 +159,41 @@ TEST(sandbox_has_no_rights)
 	weft_executor_free(ex);
 }
 
+/* Whoever has one region can write to all. */
+static int region_fn(weft_call *call, const void *arg, void *result)
+{
+	const char *at = *(const char *const *)arg;
+	int fds[2];
+	(void)call, (void)result;
+	/* Does the kernel find anything there? */
+	if (pipe(fds))
+		return -errno;
+	ssize_t n = write(fds[1], at, 1);
+	int err = n < 0 ? errno : 0;
+	close(fds[0]);
+	close(fds[1]);
+	return err == EFAULT ? 0 : -EBADE;
+}
+
+TEST(sandbox_has_no_regions)
+{
+	static char large[100000];
+	weft_executor_free(crash_open_sandbox("processes:1,sandbox=1")); /* or the test is skipped */
+	weft_region *r = NULL;
+	REQUIRE_EQ(weft_region_new(&r, NULL), 0);
+	uint64_t *n = NULL;
+	REQUIRE_EQ(weft_region_alloc(r, sizeof *n, (void **)&n), 0);
+	*n = 9;
+	weft_executor *ex = crash_open_sandbox("processes:1,sandbox=1");
+	CHECK_EQ(run(ex, region_fn, &n, sizeof n, NULL, 0), 0);
+	CHECK_EQ(run(ex, test_square_fn, n, 8, n, 8), 0); /* copied */
+	CHECK_EQ(*n, 81);
+	weft_task t = {.fn = test_square_fn, .arg = large, .arg_size = sizeof large};
+	CHECK_EQ(weft_submit(ex, &t), -E2BIG);
+	weft_executor_free(ex);
+	weft_region_free(r);
+}
+
 /* What the next workers are made with is out of reach, in a sandbox or not. */
 static int plan_fn(weft_call *call, const void *arg, void *result)
 {

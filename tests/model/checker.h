@@ -19,7 +19,7 @@
 #include "model.h"
 #include "model_atomic.h"
 
-enum { LOCS = 96, STORES = 8192, STEPS = 4000, SPIN_LOCS = 8, SPIN_MAX = 1000, LOCALS = 4096, NAMES = 48 };
+enum { LOCS = 192, STORES = 8192, STEPS = 4000, SPIN_LOCS = 8, SPIN_MAX = 1000, LOCALS = 4096, NAMES = 48 };
 
 /* What a thread, or a message, knows: of each word, the oldest store that may still be read; of each
  * thread, how far it has come. Entries from n on are 0. */

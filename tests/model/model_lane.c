@@ -22,6 +22,10 @@ static union {
 static struct lane *const lane = &memory.lane;
 static int bell = -1, ran, taken, saw_done, slept;
 
+/* In place of space.c: there are no regions. */
+uintptr_t weft__space_base;
+size_t weft__space_size;
+
 /* In place of worker_care.c and run.c: the function is known, and its body adds one to its argument. */
 int worker_care_find(const struct weft__token *token, weft_fn **ret, weft_call *call)
 {

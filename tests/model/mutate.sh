@@ -26,7 +26,7 @@ out=$(timeout 60 "$1" "$2" --sites) || { echo "mutate.sh: $2 fails as it is, or 
 printf '%s\n' "$out" | awk -v prog="$1" -v model="$2" -v most="$3" '
 index($0, model ": ") == 1 { executions = $2 }
 /^site 0 / { next }
-/^site [0-9]+ (core|executors)\// && executions <= most {
+/^site [0-9]+ (core|ipc|executors)\// && executions <= most {
 	print executions "|" prog "|" model "|" $3 " " $4 " " $5 " " $6 "|" $7
 }'
 END

@@ -15,7 +15,7 @@ static const struct {
 	const char *text;
 } own[] = {
 	{0, "success"},
-	{E2BIG, "larger than a slot"},
+	{E2BIG, "larger than the executor carries"},
 	{EAGAIN, "queue is full"},
 	{EBADMSG, "worker sent garbage"},
 	{EBUSY, "task is queued or running"},

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * crash_tracer.h -- stops another process at each single instruction that weft executes in it, by ptrace, so
+ * that it can be killed there.
+ *
+ * First it is stepped through what it does, once or a few times, and the instructions are noted. Then, in one
+ * fresh process after the other, a breakpoint is set at one of them. Those of the C library and of the test are
+ * no such points; of a loop the first two rounds are: in further ones the memory is as in the second.
+ */
+#ifndef TESTS_CRASH_TRACER_H
+#define TESTS_CRASH_TRACER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct tracer {
+	pid_t pid;
+	uintptr_t begin, end; /* weft's instructions in that process */
+	uint8_t *visits;      /* of each of them, in this process */
+	uint8_t *noted;       /* of each of them, the most in one process */
+	size_t point;         /* where it is to stop: an instruction, and its which visit, from 1 */
+	unsigned visit;
+	long saved;   /* what the breakpoint has overwritten */
+	bool running; /* it has been told to go on, and has not been seen to stop yet */
+};
+
+enum traced {
+	TRACED_STOPPED, /* after an instruction, or where it was to stop */
+	TRACED_ASLEEP,  /* in a system call that waits; call again, as often as need be */
+	TRACED_GONE     /* it has ended, and been reaped */
+};
+
+/* Attaches to pid and stops it. 0, or a negative errno: here processes cannot be traced. */
+int tracer_seize(struct tracer *t, pid_t pid);
+
+/* Goes through its instructions, and notes those that are points, until it falls asleep or ends. */
+enum traced tracer_note(struct tracer *t);
+
+/* The next one of the points that have been noted; false: that was the last one. */
+bool tracer_next(struct tracer *t);
+
+/* Lets it run to that point, where it stops, unless it falls asleep or ends before. */
+enum traced tracer_run(struct tracer *t);
+
+/* Kills it, whatever it does, and reaps it. */
+void tracer_kill(struct tracer *t);
+
+/* Lets it go, as if nothing had been. */
+void tracer_release(struct tracer *t);
+
+void tracer_fini(struct tracer *t);
+
+#endif
