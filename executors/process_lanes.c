@@ -133,7 +133,7 @@ void lanes_wake(struct process_pool *p)
 	for (p->fresh = NULL; e; e = next) {
 		next = e->next_fresh == e ? NULL : e->next_fresh;
 		e->next_fresh = NULL;
-		lane_wake(e->shared);
+		e->woken = lane_wake(e->shared) ? e->head : e->woken;
 	}
 }
 
@@ -294,8 +294,14 @@ bool lanes_listen(struct process_pool *p)
 	for (unsigned i = 0; i < p->n; i++)
 		if (p->lane[i].shared && p->lane[i].life != LANE_DOWN)
 			lane_listen(p->lane[i].shared);
-	for (unsigned i = 0; i < p->n && !again; i++)
-		again = p->lane[i].shared && lane_is_due(&p->lane[i]);
+	for (unsigned i = 0; i < p->n && !again; i++) {
+		struct lane_end *e = &p->lane[i];
+
+		again = e->shared && lane_is_due(e);
+		if (e->tasks && !again && e->task[(e->head - 1) % LANE_SLOTS] &&
+		    lane_is_out_of_turn(e, e->head - 1))
+			lane_distrust(e);
+	}
 	return again;
 }
 

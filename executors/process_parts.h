@@ -66,6 +66,7 @@ struct lane_end {
 	pid_t pid;
 	struct process_file pidfd;
 	uint32_t head, tail;
+	uint32_t woken; /* the worker slept when head came to this */
 	unsigned tasks; /* in it */
 	uint32_t given; /* since the worker started, for max_tasks */
 	unsigned timed; /* of its tasks: that have a deadline */
@@ -178,6 +179,10 @@ void process_finish(struct process_pool *p, const struct departures *d);
 bool process_reap(struct process_pool *p); /* all that has ended; true: there was some */
 void lanes_harvest(struct process_pool *p, struct departures *ret); /* until ret is full */
 bool lane_is_due(struct lane_end *e);                               /* the next one has ended */
+/* A worker goes round in order. One that has ended what lies at at, and not the next one, is not honest. */
+bool lane_is_out_of_turn(struct lane_end *e, uint32_t at);
+/* The worker has written what no honest one does: it is not trusted with the rest either, and killed. */
+void lane_distrust(struct lane_end *e);
 bool lanes_overdue(struct process_pool *p,
 		   struct departures *ret); /* one that need not begin; kills others */
 weft_time lanes_next_deadline(const struct process_pool *p);

@@ -126,9 +126,10 @@ static void copy_reply(const struct process_pool *p, struct lane_end *e, uint32_
 		memcpy(t->result, result, t->result_size);
 }
 
-/* A state that no honest worker leaves a slot in: the worker cannot be trusted with the rest either. */
-static void distrust(struct lane_end *e)
+void lane_distrust(struct lane_end *e)
 {
+	if (e->garbage)
+		return;
 	e->garbage = true;
 	lane_kill(e);
 }
@@ -157,14 +158,20 @@ bool lane_is_due(struct lane_end *e)
 		uint32_t state = atom_load(&lane_slot_of(e, e->tail)->state, acquire);
 
 		if (e->task[e->tail % LANE_SLOTS]) {
-			if (state != SLOT_DONE && !is_on_its_way(state) && !e->garbage)
-				distrust(e);
+			if (state != SLOT_DONE && !is_on_its_way(state))
+				lane_distrust(e);
 			return state == SLOT_DONE;
 		}
 		if (state != SLOT_FREE)
 			return false;
 	}
 	return false;
+}
+
+bool lane_is_out_of_turn(struct lane_end *e, uint32_t at)
+{
+	/* S2 acquire: with it comes that those before it are done. */
+	return atom_load(&lane_slot_of(e, at)->state, acquire) == SLOT_DONE && !lane_is_due(e);
 }
 
 static void harvest(struct process_pool *p, struct lane_end *e, struct departures *ret)
@@ -209,8 +216,11 @@ bool lanes_overdue(struct process_pool *p, struct departures *ret)
 					atom_load(&weft__future(t)->place, relaxed);
 				return true;
 			}
-			if (atom_load(&lane_slot_of(e, at)->state, relaxed) == SLOT_DONE || e->killed ||
-			    weft__future(t)->deadline + DEADLINE_GRACE > now)
+			if (e->killed || weft__future(t)->deadline + DEADLINE_GRACE > now)
+				continue;
+			if (lane_is_out_of_turn(e, at))
+				lane_distrust(e);
+			if (atom_load(&lane_slot_of(e, at)->state, relaxed) == SLOT_DONE)
 				continue;
 			e->overdue = true;
 			lane_kill(e);

@@ -16,7 +16,8 @@ struct spot {
 	struct lane_end *e;
 	struct lane_memory *memory;
 	struct lane_slot *slot;
-	unsigned i; /* of the slot */
+	uint32_t at; /* of the slot, as the pool counts */
+	unsigned i;  /* as the lane does */
 };
 
 /* Under the lock. False: it is in no lane. */
@@ -26,7 +27,8 @@ static bool find(struct process_pool *p, weft_task *t, struct spot *ret)
 	uint64_t place = atom_load(&f->place, relaxed); /* as the pool's lock orders */
 
 	ret->e = process_lane_at(p, place);
-	ret->i = (uint32_t)place % LANE_SLOTS;
+	ret->at = (uint32_t)place;
+	ret->i = ret->at % LANE_SLOTS;
 	if (weft__phase(f) != PHASE_RUNNING || !ret->e || ret->e->task[ret->i] != t)
 		return false;
 	ret->memory = ret->e->memory;
@@ -54,13 +56,18 @@ static bool look(const struct spot *s, weft_future *f, struct weft__spinner *spi
 	return false;
 }
 
-/* Still there, but neither on its way nor done. Under the lock. */
+/* Still there, but neither on its way nor done, or done before its turn: nobody would ever take it out. Then its
+ * worker goes. Under the lock. */
 static bool is_garbage(struct process_pool *p, weft_task *t, const struct spot *s)
 {
 	struct spot now;
 
-	return find(p, t, &now) && now.slot == s->slot && !is_on_its_way(s) &&
-	       atom_load(&s->slot->state, relaxed) != SLOT_DONE;
+	if (!find(p, t, &now) || now.slot != s->slot || is_on_its_way(s))
+		return false;
+	if (atom_load(&s->slot->state, relaxed) == SLOT_DONE && !lane_is_out_of_turn(now.e, now.at))
+		return false;
+	lane_distrust(now.e);
+	return true;
 }
 
 /* How long a thread sleeps on a word of another process before it looks whether its task is still there: an
@@ -93,7 +100,7 @@ int process_attend(void *pool, weft_task *t, struct weft__spinner *spinner, weft
 	struct process_pool *p = pool;
 	struct spot s;
 	weft_time since;
-	bool found;
+	bool found, asleep; /* the worker has only just been woken, for this */
 	int err = 0;
 
 	weft__lock(&p->lock);
@@ -102,14 +109,15 @@ int process_attend(void *pool, weft_task *t, struct weft__spinner *spinner, weft
 		return -EAGAIN;
 	}
 	s.memory->users++;
+	asleep = sleep && s.e->woken == s.e->head && s.e->tasks == 1;
 	weft__unlock(&p->lock);
-	found = look(&s, weft__future(t), spinner);
+	found = asleep ? !is_on_its_way(&s) : look(&s, weft__future(t), spinner);
 	since = weft__spin_asleep(spinner);
 	weft__lock(&p->lock);
 	if (!found)
 		err = sleep ? sleep_on(p, t, &s, deadline) : -EAGAIN;
 	else if (is_garbage(p, t, &s))
-		err = -EAGAIN; /* who reaps it has the worker killed; then it will be done */
+		err = -EAGAIN; /* with its worker dead it will be done */
 	lane_memory_leave(s.memory);
 	weft__unlock(&p->lock);
 	if (!found && sleep)

@@ -213,6 +213,7 @@ unsigned thread_seats_active(struct thread_pool *p);
 /* thread_worker.c */
 void *thread_worker_main(void *worker);
 bool thread_worker_turn(struct thread_worker *w); /* on a seat: runs something, or sleeps; false: the end */
+void thread_worker_own_deque(struct thread_worker *w); /* by the thread w, once its deque is open */
 bool thread_worker_stack_is_low(const struct thread_worker *w);
 
 #endif

@@ -131,14 +131,18 @@ static bool fed(void *worker)
 	return atom_load(&w->pool->idlers, relaxed) % IDLERS_SEARCHING != 0;
 }
 
-/* A thread without a deque works too; its children are called where they are synced. */
-static void open_deque(struct thread_worker *w)
+void thread_worker_own_deque(struct thread_worker *w)
 {
-	if (weft__deque_open(&w->deque))
-		return;
 	w->deque.fed = fed;
 	w->deque.fed_ctx = w;
 	weft__deque_own = &w->deque;
+}
+
+/* A thread without a deque works too; its children are called where they are synced. */
+static void open_deque(struct thread_worker *w)
+{
+	if (!weft__deque_open(&w->deque))
+		thread_worker_own_deque(w);
 }
 
 static void close_deque(struct thread_worker *w)

@@ -18,6 +18,8 @@ struct worker {
 	struct lane *lane;
 	size_t slot_size;
 	int bell;
+	unsigned at;                 /* the slot whose turn it is */
+	uint32_t left;               /* tasks that it may still do, with a limit */
 	struct lane_slot *last;      /* that it has done; NULL: none since the pool was last told of it */
 	struct weft__spinner looker; /* how long it looks before it sleeps */
 };
@@ -174,8 +176,12 @@ static int run_body(const struct worker *w, struct lane_slot *slot, unsigned i, 
 	return weft__body(call, &t);
 }
 
-static void run_slot(struct worker *w, struct lane_slot *slot, unsigned i)
+/* A task that jumps back into one that was over (longjmp) comes out of its body with the registers of that time.
+ * C does not say what happens then; but we take our place from memory, not from them, so the worker stays in
+ * step. */
+static void run_slot(struct worker *w)
 {
+	struct lane_slot *slot = &w->lane->slot[w->at];
 	weft_call call;
 	uint32_t was;
 	int status;
@@ -183,7 +189,8 @@ static void run_slot(struct worker *w, struct lane_slot *slot, unsigned i)
 	call.remote_cancel = &slot->cancel;
 	call.has_text = false;
 	call.reply_size = 0;
-	status = run_body(w, slot, i, &call);
+	status = run_body(w, slot, w->at, &call);
+	slot = &w->lane->slot[w->at];
 	slot->reply.status = status;
 	slot->reply.reply_size = call.reply_size;
 	slot->reply.has_text = call.has_text && status < 0;
@@ -216,17 +223,18 @@ static bool take(struct lane_slot *slot)
 
 void worker_main(struct lane *lane, size_t slot_size, int bell)
 {
-	struct worker w = {.lane = lane, .slot_size = slot_size, .bell = bell};
-	uint32_t left = lane->max_tasks ? lane->max_tasks : UINT32_MAX;
+	static struct worker w; /* see run_slot */
 
-	for (unsigned i = 0; left; i = (i + 1) % LANE_SLOTS) {
-		struct lane_slot *slot = &lane->slot[i];
+	w = (struct worker){.lane = lane, .slot_size = slot_size, .bell = bell};
+	w.left = lane->max_tasks ? lane->max_tasks : UINT32_MAX;
+	for (; w.left; w.at = (w.at + 1) % LANE_SLOTS) {
+		struct lane_slot *slot = &w.lane->slot[w.at];
 
 		if (!await_state(&w, slot))
 			break;
 		if (take(slot)) {
-			run_slot(&w, slot, i);
-			left -= lane->max_tasks ? 1 : 0;
+			run_slot(&w);
+			w.left -= w.lane->max_tasks ? 1 : 0;
 			if (worker_care_after_task())
 				break;
 		} else {

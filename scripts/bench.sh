@@ -15,6 +15,7 @@
 #   --out DIR          for JSON, tables and plots: build/bench
 #   --no-install       with what is there
 #   --executors ...    instead: weft's own executors beside each other; what follows goes to Google Benchmark
+#   --storm ...        instead: a million tasks while workers are killed; JSON; options of tests/storm/storm.c
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -78,6 +79,12 @@ case ${1:-} in
 	sh scripts/setup.sh demo
 	build OFF 'bench_throughput bench_roundtrip bench_primes'
 	exec sh bench/executors.sh "$@"
+	;;
+--storm)
+	shift
+	sh scripts/setup.sh test
+	build OFF storm
+	exec build/release/tests/storm "$@"
 	;;
 esac
 for option; do

@@ -9,6 +9,9 @@
 #   chaos        the tests on threads, and unit tests, with random delays at every atomic operation
 #   models       the models with one preemption more
 #   mutation     each memory order weakened in turn, with the large models too
+#   spin         the lane's protocol with one death more, and each mistake that has been thought of
+#   storms       a million tasks in each kind of kill storm
+#   fuzz         libFuzzer, a minute for each of its targets
 #   tidy         clang-tidy over the library, if it is there
 #
 # WEFT_NIGHTLY_TESTS   a pattern of ctest: only such tests of asan, tsan, clang, chaos and models
@@ -37,6 +40,14 @@ command_of() {
 		echo "WEFT_MODEL_PREEMPTIONS=3 WEFT_PRESET=release sh scripts/test.sh -L model -E mutation -R '$tests'"
 		;;
 	mutation) echo "WEFT_MUTATE_MAX=1000000 WEFT_PRESET=release sh scripts/test.sh -R model.mutation" ;;
+	spin)
+		echo "WEFT_SPIN_DEATHS=2 sh tests/spin/verify.sh tests/spin/lane.pml &&" \
+			"sh tests/spin/verify.sh tests/spin/lane.pml 1 2 3 4 5 6 7"
+		;;
+	storms)
+		echo "WEFT_STORM_TASKS=1000000 sh tests/storm/storms.sh"
+		;;
+	fuzz) echo "sh tests/fuzz/fuzz.sh 60" ;;
 	tidy)
 		echo "cmake --preset clang && $(find_tidy || :) -p build/clang --quiet --warnings-as-errors='*'" \
 			"core/*.c executors/*.c"
@@ -72,7 +83,7 @@ run() {
 	[ "$status" -eq 0 ]
 }
 
-[ $# -gt 0 ] || set -- asan tsan clang chaos models mutation tidy
+[ $# -gt 0 ] || set -- asan tsan clang chaos models mutation spin storms fuzz tidy
 for part; do
 	command_of "$part" >/dev/null || exit 2
 done

@@ -48,7 +48,9 @@ typedef struct weft_task {
  *         -ENOEXEC: fn lies in a file without a build-id, or in none | -EINVAL: a NULL, unknown
  *         flags, or a size without its pointer | -ECHILD: ex is the parent's, this is a fork of it |
  *         -EIO: worker processes could not be started, time and again.
- * @owns   From 0 until done, *t and the bytes at arg and result are the executor's.
+ * @owns   From 0 until done, *t and the bytes at arg and result are the executor's. In another address space
+ *         the body has copies, and a result that is zeroed first; save of what lies in a region
+ *         (weft/region.h), which it works on directly, wherever it runs.
  * @from   Any thread, or inside a task. Not a signal handler.
  * @waits  Never, save that an inline executor runs the task. Allocates nothing; but a pool of threads
  *         whose threads sleep inside tasks may start another one here.

@@ -320,6 +320,38 @@ TEST(large_memory_comes_back)
 	weft_executor_free(ex);
 }
 
+/* So many small tasks come before it that it stays in the queue. There is memory for one. */
+TEST(large_cancelled_in_the_queue)
+{
+	enum { SMALL_ONES = 1500, ROUNDS = 5 };
+	static weft_task small[SMALL_ONES];
+	struct test_hold h;
+	void *arg = calloc(1, LARGE);
+	weft_executor *ex;
+
+	if (is_local())
+		SKIP("no memory of the executor's here");
+	ex = test_executor_with("large=4194304");
+	test_hold_begin(&h, ex, test_workers());
+	for (unsigned i = 0; i < SMALL_ONES; i++) {
+		small[i] = (weft_task){.fn = nothing_fn};
+		REQUIRE_EQ(weft_submit(ex, &small[i]), 0);
+	}
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		weft_task t = {.fn = nothing_fn, .arg = arg, .arg_size = LARGE}, other = t;
+
+		REQUIRE_EQ(weft_submit(ex, &t), 0);
+		CHECK_EQ(weft_submit(ex, &other), -EAGAIN);
+		CHECK_EQ(weft_future_cancel(weft_task_future(&t)), WEFT_CANCEL_DROPPED);
+		test_wait(weft_task_future(&t));
+	}
+	test_hold_end(&h);
+	for (unsigned i = 0; i < SMALL_ONES; i++)
+		test_wait(weft_task_future(&small[i]));
+	weft_executor_free(ex);
+	free(arg);
+}
+
 /* A stop drops what is queued; its blocks are part of the pool. */
 TEST(large_stopped)
 {

@@ -135,6 +135,7 @@ int tracer_seize(struct tracer *t, pid_t pid)
 	size_t size;
 
 	t->pid = pid;
+	t->is_set = false;
 	if (!TRAP_SIZE)
 		return -ENOSYS;
 	if (ptrace(PTRACE_SEIZE, pid, NULL, (void *)PTRACE_O_EXITKILL))
@@ -199,14 +200,25 @@ static bool set_breakpoint(struct tracer *t)
 	t->saved = ptrace(PTRACE_PEEKTEXT, t->pid, at, NULL);
 	if (errno)
 		return false;
-	return !ptrace(PTRACE_POKETEXT, t->pid, at, (void *)(((unsigned long)t->saved & kept) | TRAP_CODE));
+	t->is_set =
+		!ptrace(PTRACE_POKETEXT, t->pid, at, (void *)(((unsigned long)t->saved & kept) | TRAP_CODE));
+	return t->is_set;
 }
 
-/* As if there were none, for this one instruction. */
-static enum traced step_over_breakpoint(struct tracer *t)
+static void clear_breakpoint(struct tracer *t)
 {
-	ptrace(PTRACE_POKETEXT, t->pid, (void *)(t->begin + t->point), (void *)t->saved);
-	return go(t, true);
+	if (t->is_set)
+		ptrace(PTRACE_POKETEXT, t->pid, (void *)(t->begin + t->point), (void *)t->saved);
+	t->is_set = false;
+}
+
+/* Has it just run into the breakpoint? Then it stands before the instruction again. */
+static bool at_breakpoint(struct tracer *t)
+{
+	if (!t->is_set || instruction_of(t->pid) != t->begin + t->point + TRAP_BEHIND)
+		return false;
+	go_back_to(t->pid, t->begin + t->point);
+	return true;
 }
 
 enum traced tracer_run(struct tracer *t)
@@ -214,17 +226,17 @@ enum traced tracer_run(struct tracer *t)
 	for (;;) {
 		enum traced state;
 
-		if (!t->running && !set_breakpoint(t))
+		if (!t->running && !t->is_set && !set_breakpoint(t))
 			return TRACED_GONE;
 		state = go(t, false);
 		if (state != TRACED_STOPPED)
 			return state;
-		if (instruction_of(t->pid) != t->begin + t->point + TRAP_BEHIND)
+		if (!at_breakpoint(t))
 			continue; /* another signal */
-		go_back_to(t->pid, t->begin + t->point);
 		if (++t->visits[t->point] == t->visit)
 			return TRACED_STOPPED;
-		state = step_over_breakpoint(t);
+		clear_breakpoint(t);
+		state = go(t, true);
 		if (state != TRACED_STOPPED)
 			return state;
 	}
@@ -248,6 +260,8 @@ void tracer_release(struct tracer *t)
 {
 	if (t->running && !ptrace(PTRACE_INTERRUPT, t->pid, NULL, NULL))
 		await(t);
+	at_breakpoint(t);
+	clear_breakpoint(t);
 	ptrace(PTRACE_DETACH, t->pid, NULL, NULL);
 	t->running = false;
 }

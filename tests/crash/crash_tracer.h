@@ -22,7 +22,8 @@ struct tracer {
 	uint8_t *noted;       /* of each of them, the most in one process */
 	size_t point;         /* where it is to stop: an instruction, and its which visit, from 1 */
 	unsigned visit;
-	long saved;   /* what the breakpoint has overwritten */
+	bool is_set;  /* the breakpoint there */
+	long saved;   /* what it has overwritten */
 	bool running; /* it has been told to go on, and has not been seen to stop yet */
 };
 

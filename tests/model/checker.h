@@ -69,9 +69,6 @@ struct thread {
 	unsigned n_seen, pauses;
 	bool impatient, stuck;
 	uint16_t seen[SPIN_LOCS], seen_at[SPIN_LOCS];
-	/* how often in a row it has read the same old store */
-	uint16_t last_read[LOCS];
-	uint8_t repeats[LOCS];
 	int priority;                 /* PCT */
 	unsigned char locals[LOCALS]; /* its _Thread_local variables while another one runs */
 };
@@ -87,7 +84,7 @@ struct run {
 	struct view light; /* what was known at light fences; heavy ones read it */
 	struct view heavy; /* ... and the other way round */
 	/* the model's options */
-	unsigned bound, timeouts, spurious;
+	unsigned bound, old_reads, timeouts, spurious; /* that may still come, but for the bound */
 	bool may_spin_out;
 	int64_t now;
 	char outcome[64];
@@ -97,7 +94,6 @@ struct run {
 
 extern struct run run;
 extern struct store stores[STORES];
-extern bool sc_only; /* WEFT_MODEL_MEMORY=sc: loads read the latest store */
 
 /* explore */
 struct explored {
@@ -106,7 +102,7 @@ struct explored {
 };
 struct options {
 	enum { MODE_DFS, MODE_RANDOM, MODE_PCT } mode;
-	unsigned preemptions, depth; /* depth: of PCT */
+	unsigned preemptions, old_reads, depth; /* depth: of PCT */
 	uint64_t seed, runs;
 	const char *replay;
 };

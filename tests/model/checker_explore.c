@@ -126,7 +126,7 @@ void print_replay(void)
 
 	while (last && !stack[last - 1].chosen) /* what is not written is 0 */
 		last--;
-	printf("%c%u:", options.mode == MODE_DFS ? 'd' : 'r', options.preemptions);
+	printf("%c%u,%u:", options.mode == MODE_DFS ? 'd' : 'r', options.preemptions, options.old_reads);
 	for (unsigned i = 0; i < last; i++)
 		putchar(digits[stack[i].chosen]);
 	putchar('\n');
@@ -227,9 +227,12 @@ bool explore(const struct model *m, struct explored *ret)
 	depth = outcomes_seen = length = 0;
 	next_exists = true;
 	if (options.replay) {
-		options.mode = *options.replay == 'd' ? MODE_DFS : MODE_RANDOM;
-		options.preemptions = (unsigned)strtoul(options.replay + 1, (char **)(uintptr_t)&script, 10);
-		script += *script == ':';
+		char mode = 0;
+		int used = 0;
+
+		sscanf(options.replay, "%c%u,%u:%n", &mode, &options.preemptions, &options.old_reads, &used);
+		options.mode = mode == 'd' ? MODE_DFS : MODE_RANDOM;
+		script = options.replay + used;
 	}
 	while (begin(ret->executions)) {
 		run_begin(m);

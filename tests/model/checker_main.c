@@ -9,9 +9,9 @@
  *
  *   WEFT_MODEL_MODE=dfs|random|pct   all executions, or WEFT_MODEL_RUNS (100,000) by chance
  *   WEFT_MODEL_PREEMPTIONS=2         of dfs
+ *   WEFT_MODEL_OLD_READS=3           of an execution, loads that do not read the latest store
  *   WEFT_MODEL_SEED=N                of random and pct; else it is drawn, and printed
  *   WEFT_MODEL_DEPTH=3               of pct
- *   WEFT_MODEL_MEMORY=sc             loads read the latest store: as if all orders were seq_cst
  *   WEFT_MODEL_WEAKEN="..."          see checker_sites.c
  */
 #include "checker.h"
@@ -42,8 +42,7 @@ static uint64_t number_from(const char *variable, uint64_t otherwise)
 
 static void read_environment(void)
 {
-	const char *mode = getenv("WEFT_MODEL_MODE"), *memory = getenv("WEFT_MODEL_MEMORY"),
-		   *weaken = getenv("WEFT_MODEL_WEAKEN");
+	const char *mode = getenv("WEFT_MODEL_MODE"), *weaken = getenv("WEFT_MODEL_WEAKEN");
 	uint64_t drawn = (uint64_t)time(NULL) * 1000003U + (uint64_t)getpid();
 
 	options.mode = MODE_DFS;
@@ -52,10 +51,10 @@ static void read_environment(void)
 	else if (mode && !strcmp(mode, "pct"))
 		options.mode = MODE_PCT;
 	options.preemptions = (unsigned)number_from("WEFT_MODEL_PREEMPTIONS", 2);
+	options.old_reads = (unsigned)number_from("WEFT_MODEL_OLD_READS", 3);
 	options.depth = (unsigned)number_from("WEFT_MODEL_DEPTH", 3);
 	options.runs = number_from("WEFT_MODEL_RUNS", 100000);
 	options.seed = number_from("WEFT_MODEL_SEED", drawn);
-	sc_only = memory && !strcmp(memory, "sc");
 	if (weaken && *weaken)
 		sites_weaken(weaken);
 }
@@ -65,7 +64,7 @@ static void print_result(const struct model *m, const struct explored *e)
 	printf("%s: %ju executions, %ju steps, %.2f s, ", m->name, (uintmax_t)e->executions,
 	       (uintmax_t)e->steps, e->seconds);
 	if (options.mode == MODE_DFS)
-		printf("all with %u preemptions\n", run.bound);
+		printf("all with %u preemptions and %u old reads\n", run.bound, options.old_reads);
 	else
 		printf("%s, seed %ju\n", options.mode == MODE_PCT ? "pct" : "random",
 		       (uintmax_t)options.seed);

@@ -26,9 +26,8 @@
 #include <string.h>
 
 struct store stores[STORES];
-bool sc_only;
 
-enum { CANDIDATES = 64, REPEATS = 2 };
+enum { CANDIDATES = 64 };
 
 void memory_reset(void)
 {
@@ -173,31 +172,29 @@ static unsigned oldest(const struct thread *t, const struct loc *loc, enum model
 }
 
 /* A choice among the stores that may be read, the latest first. expected: of a CAS, which reads it from the
- * latest store only. An old one is not read for ever: not a third time in a row. */
-static struct store *choose_store(struct thread *t, struct loc *loc, enum model_order order,
+ * latest store only. */
+static struct store *choose_store(const struct thread *t, const struct loc *loc, enum model_order order,
 				  const uint64_t *expected)
 {
-	unsigned i = loc_number(loc), n = 1, limit = oldest(t, loc, order);
+	unsigned n = 1, limit = oldest(t, loc, order), c;
 	struct store *candidate[CANDIDATES] = {loc->latest};
 
-	if (!run.running || sc_only)
+	if (!run.running || !run.old_reads)
 		return loc->latest;
 	for (struct store *s = loc->latest->older; s && s->at >= limit && n < CANDIDATES; s = s->older) {
 		if (expected && s->value == *expected)
 			continue;
-		if (t->last_read[i] == s->at && t->repeats[i] >= REPEATS)
-			continue;
 		candidate[n++] = s;
 	}
-	return candidate[choose(n)];
+	c = choose(n);
+	run.old_reads -= c > 0;
+	return candidate[c];
 }
 
 static void read_store(struct thread *t, struct loc *loc, const struct store *s, enum model_order order)
 {
 	unsigned i = loc_number(loc);
 
-	t->repeats[i] = t->last_read[i] == s->at ? (uint8_t)(t->repeats[i] + 1) : 1;
-	t->last_read[i] = s->at;
 	view_know(&t->cur, i, s->at);
 	if (acquires(order))
 		view_join(&t->cur, &s->released);

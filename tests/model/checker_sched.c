@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { BY_CHANCE = 16 }; /* times as many old reads, where they are not tried one by one */
+
 struct run run;
 
 static void *body_sp; /* where model_run was called */
@@ -36,6 +38,7 @@ void run_begin(const struct model *m)
 	run.timeouts = run.spurious = 0;
 	run.running = run.may_spin_out = false;
 	run.bound = options.mode == MODE_DFS ? options.preemptions : UINT_MAX;
+	run.old_reads = options.old_reads * (options.mode == MODE_DFS ? 1 : BY_CHANCE);
 	run.now = 0;
 	run.outcome[0] = 0;
 	run.failure = MODEL_PASSES;
@@ -90,7 +93,6 @@ int model_thread(const char *name, void (*fn)(void *arg), void *arg)
 	t->n_seen = t->pauses = 0;
 	t->last = NULL;
 	views_clear(t);
-	memset(t->repeats, 0, sizeof t->repeats);
 	return (int)run.n_threads++;
 }
 
@@ -292,7 +294,7 @@ void reschedule(void)
  * between them that could not happen before both; seq_cst loads cannot. */
 static bool needs_choice(struct thread *t, const struct model_site *site)
 {
-	bool reads = site->op == MODEL_LOAD && site->order != MODEL_seq_cst && !sc_only;
+	bool reads = site->op == MODEL_LOAD && site->order != MODEL_seq_cst && run.old_reads;
 	bool again = reads && t->reading;
 
 	t->reading = reads;

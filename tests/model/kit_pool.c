@@ -46,7 +46,8 @@ static void name_words(void)
 	for (unsigned i = 0; i < KIT_WORKERS; i++) {
 		static const char *const name[KIT_WORKERS][5] = {
 			{"seat 0.seen", "seat 0.pushing", "seat 0.busy", "seat 0.shared", "parker 0"},
-			{"seat 1.seen", "seat 1.pushing", "seat 1.busy", "seat 1.shared", "parker 1"}};
+			{"seat 1.seen", "seat 1.pushing", "seat 1.busy", "seat 1.shared", "parker 1"},
+			{"seat 2.seen", "seat 2.pushing", "seat 2.busy", "seat 2.shared", "parker 2"}};
 
 		model_name(&seats[i].queue.seen, name[i][0]);
 		model_name(&seats[i].queue.pushing, name[i][1]);
@@ -67,7 +68,7 @@ static void make_worker(unsigned i)
 	weft__tally_open(&w->tally, &kit_executor);
 }
 
-void kit_pool_start(unsigned size, uint32_t limit)
+void kit_pool_start(unsigned size, unsigned workers, uint32_t limit)
 {
 	kit_start();
 	memset(&memory, 0, sizeof memory);
@@ -78,17 +79,17 @@ void kit_pool_start(unsigned size, uint32_t limit)
 	*kit_pool = (struct thread_pool){.ex = &kit_executor,
 					 .size = size,
 					 .shards = 1,
-					 .room = KIT_WORKERS,
+					 .room = workers,
 					 .limit = limit,
 					 .searchers = 1,
 					 .shard = &shard,
 					 .seat = seats,
 					 .tokens = limit,
-					 .known = KIT_WORKERS,
-					 .threads = KIT_WORKERS};
+					 .known = workers,
+					 .threads = workers};
 	open_queue(&shard, 0);
 	weft__tally_open(&shard.tally, &kit_executor);
-	for (unsigned i = 0; i < KIT_WORKERS; i++) {
+	for (unsigned i = 0; i < workers; i++) {
 		memset(&seats[i], 0, sizeof seats[i]);
 		open_queue(&seats[i].queue, 1 + i);
 		make_worker(i);
@@ -162,11 +163,21 @@ void kit_serve(struct thread_worker *w, unsigned n)
 		thread_worker_turn(w);
 }
 
+bool kit_is_queued(int i)
+{
+	uint32_t at;
+	bool found = weft__ring_find(&shard.ring, &kit_task[i], &at);
+
+	for (unsigned s = 0; s < kit_pool->room; s++)
+		found |= weft__ring_find(&seats[s].queue.ring, &kit_task[i], &at);
+	return found;
+}
+
 unsigned kit_queued(void)
 {
 	unsigned n = (unsigned)kit_pool->ladder.q.n + shard.ring.n;
 
-	for (unsigned i = 0; i < KIT_WORKERS; i++)
+	for (unsigned i = 0; i < kit_pool->room; i++)
 		n += seats[i].queue.ring.n;
 	return n;
 }
@@ -175,7 +186,7 @@ void kit_pool_check(unsigned n)
 {
 	uint64_t tokens = kit_pool->tokens + kit_pool->ladder.tokens + shard.tokens;
 
-	for (unsigned i = 0; i < KIT_WORKERS; i++)
+	for (unsigned i = 0; i < kit_pool->room; i++)
 		tokens += seats[i].queue.tokens;
 	model_assert(kit_queued() == n);
 	model_assert(tokens + n == kit_pool->limit + kit_pool->debt);

@@ -12,14 +12,14 @@
 #include "kit_task.h"
 #include "thread_parts.h"
 
-enum { KIT_WORKERS = 2, KIT_CELLS = 4 };
+enum { KIT_WORKERS = 3, KIT_CELLS = 4 };
 
 extern struct thread_pool *const kit_pool;
 extern struct thread_queue *const kit_shard;
 
-/* In the body: fresh tasks, and a fresh pool of size seats, with a worker on each, and room for limit tasks; the
- * other workers have no seat. It is the executor of kit_submit, too. */
-void kit_pool_start(unsigned size, uint32_t limit);
+/* In the body: fresh tasks, and a fresh pool of size seats, with a worker on each, more workers without one, and
+ * room for limit tasks. It is the executor of kit_submit, too. */
+void kit_pool_start(unsigned size, unsigned workers, uint32_t limit);
 
 /* In the body: puts task i into the queue of seat number seat, as if its owner had submitted it. */
 void kit_pool_put(unsigned seat, int i);
@@ -38,7 +38,9 @@ struct thread_worker *kit_worker(unsigned i);
 /* Worker w works until it has run n tasks. */
 void kit_serve(struct thread_worker *w, unsigned n);
 
-/* In the body, when all have returned: how many tasks are queued; are there n, and is every token somewhere? */
+/* In the body, when all have returned: is task i in a queue; how many are; are there n, and is every token
+ * somewhere? */
+bool kit_is_queued(int i);
 unsigned kit_queued(void);
 void kit_pool_check(unsigned n);
 

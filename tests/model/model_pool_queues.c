@@ -13,14 +13,16 @@
 static int target; /* the task that is cancelled, or run in place */
 static enum weft_cancel answer;
 static int err;
+static bool claimed; /* it was run in place */
 
 static void start(unsigned size, uint32_t limit)
 {
-	kit_pool_start(size, limit);
+	kit_pool_start(size, size, limit);
 	kit_pool_ready();
 	target = 0;
 	answer = WEFT_CANCEL_LATE;
 	err = 0;
+	claimed = false;
 }
 
 static void run(weft_task *t)
@@ -42,6 +44,7 @@ static void run_the_rest(void)
 static void check(int tasks)
 {
 	kit_pool_check(kit_queued());
+	model_assert(!kit_is_queued(target) || (answer != WEFT_CANCEL_DROPPED && !claimed));
 	run_the_rest();
 	kit_pool_check(0);
 	for (int i = 0; i < tasks; i++) {
@@ -70,12 +73,25 @@ THREAD(submit)
 	kit_submit(*(int *)arg, NULL);
 }
 
-/* T1: nobody touches the task any more, so it may go. */
-THREAD(cancel)
+THREAD(cancel_only)
 {
 	answer = weft_future_cancel(kit_future(target));
+}
+
+/* Nobody touches the task any more, so its storage may be used for something else, or go. */
+static void reuse(weft_task *t)
+{
+	for (unsigned i = 0; i < sizeof t->opaque_ / sizeof t->opaque_[0]; i++)
+		t->opaque_[i] = i;
+	model_gone(t, sizeof *t);
+}
+
+/* T1: once the canceller knows. */
+THREAD(cancel)
+{
+	cancel_only(NULL);
 	if (answer == WEFT_CANCEL_DROPPED)
-		model_gone(&kit_task[target], sizeof kit_task[target]);
+		reuse(&kit_task[target]);
 }
 
 /* ---- T1: who takes a task out that is another's, and who has claimed one that is somewhere. ---- */
@@ -141,6 +157,60 @@ MODEL(pool_cancel_or_take_urgent)
 	check(1);
 }
 
+/* A canceller who knows the task before its submitter does what he does. */
+MODEL(pool_cancel_or_submit)
+{
+	static int zero = 0;
+
+	start(1, 4);
+	model_thread("submitter", submit, &zero);
+	model_thread("canceller", cancel_only, NULL);
+	model_run();
+	check(1);
+}
+
+/* A submitter who knows by the refusals alone that the task is done. */
+THREAD(submit_again_and_take)
+{
+	struct thread_worker *w = kit_worker(1);
+
+	while (weft_submit(&kit_executor, &kit_task[0]))
+		atom_pause();
+	run(thread_take(w));
+}
+
+MODEL(pool_submit_when_done)
+{
+	start(2, 4);
+	kit_submit(0, NULL);
+	model_thread("worker", take, NULL);
+	model_thread("submitter", submit_again_and_take, NULL);
+	model_run();
+	model_assert(kit_result[0] == 2);
+	kit_pool_check(0);
+}
+
+/* Who is refused gives his token back. */
+THREAD(submit_or_busy)
+{
+	int e = weft_submit(&kit_executor, &kit_task[0]);
+
+	model_assert(e == 0 || e == -EBUSY);
+	*(int *)arg = e;
+}
+
+MODEL(pool_submit_twice)
+{
+	static int e[2];
+
+	start(1, 4);
+	model_thread("submitter 1", submit_or_busy, &e[0]);
+	model_thread("submitter 2", submit_or_busy, &e[1]);
+	model_run();
+	model_assert(!e[0] != !e[1]);
+	check(1);
+}
+
 /* ---- Owner and thief. ---- */
 
 MODEL(pool_take_or_steal)
@@ -175,8 +245,11 @@ MODEL(pool_submit_or_steal)
 /* A wait inside a task runs the awaited one in place, wherever it is. */
 THREAD(run_in_place)
 {
-	if (thread_queues_claim(kit_worker(0), &kit_task[target]))
+	claimed = thread_queues_claim(kit_worker(0), &kit_task[target]);
+	if (claimed) {
 		weft_impl_run(&kit_task[target]);
+		reuse(&kit_task[target]);
+	}
 }
 
 MODEL(pool_run_in_place_or_steal)
@@ -275,6 +348,87 @@ MODEL(pool_debt)
 	kit_submit(0, NULL);
 	model_thread("worker", take, NULL);
 	model_thread("submitter", submit_by_force, NULL);
+	model_run();
+	check(2);
+}
+
+/* A submitter that waits for room is woken when there is some: whoever takes the task out that was in the way. */
+THREAD(take_one)
+{
+	struct thread_worker *w = kit_worker(0);
+	weft_task *t;
+
+	while (!(t = thread_take(w))) /* there is one, but the lock of the queue may be taken */
+		atom_pause();
+	run(t);
+}
+
+/* weft_submit_wait in little: it tries once, and sleeps once. */
+THREAD(wait_for_room)
+{
+	struct weft__parker parker = {0};
+	struct weft__waiter waiter = {.parker = &parker};
+
+	weft__waitq_enter_heavy(&kit_executor.room, &waiter);
+	err = weft_submit(&kit_executor, &kit_task[1]);
+	if (err)
+		weft__park(&parker, WEFT_FOREVER);
+	weft__waitq_leave(&kit_executor.room, &waiter);
+}
+
+static void check_room(void)
+{
+	if (err)
+		kit_submit(1, NULL);
+	check(2);
+}
+
+MODEL(pool_room_by_a_worker)
+{
+	start(1, 1);
+	kit_submit(0, NULL);
+	model_thread("worker", take_one, NULL);
+	model_thread("submitter", wait_for_room, NULL);
+	model_run();
+	check_room();
+}
+
+MODEL(pool_room_by_a_canceller)
+{
+	start(1, 1);
+	kit_submit(0, NULL);
+	model_thread("canceller", cancel_only, NULL);
+	model_thread("submitter", wait_for_room, NULL);
+	model_run();
+	check_room();
+}
+
+/* All of it. */
+THREAD(submit_and_wait)
+{
+	model_assert(weft_submit_wait(&kit_executor, &kit_task[1], WEFT_FOREVER) == 0);
+}
+
+/* It is woken before the place is free; but that gets free under a lock which its next look has to take. */
+MODEL(pool_room_by_a_worker_urgently)
+{
+	start(1, 1);
+	model_preemptions(-1);
+	kit_task[0].priority = 1;
+	kit_submit(0, NULL);
+	model_thread("worker", take, NULL);
+	model_thread("submitter", submit_and_wait, NULL);
+	model_run();
+	check(2);
+}
+
+MODEL(pool_room_by_running_in_place)
+{
+	start(2, 1);
+	model_preemptions(-1);
+	kit_pool_put(0, 0);
+	model_thread("owner", run_in_place, NULL);
+	model_thread("submitter", submit_and_wait, NULL);
 	model_run();
 	check(2);
 }

@@ -10,13 +10,13 @@
 #   acquire -> relaxed, release -> relaxed; a light or a heavy fence is taken out
 #
 # Weaker orders allow more: so what is killed by one step would be by two, fences that go altogether included.
-# Models of more than WEFT_MUTATE_MAX executions (100,000) are left out. -v names every mutant.
+# Models of more than WEFT_MUTATE_MAX executions (20,000) are left out. -v names every mutant.
 set -eu
 
 verbose=
 [ "${1:-}" != -v ] || { verbose=yes && shift; }
 here=$(cd "$(dirname "$0")" && pwd)
-most=${WEFT_MUTATE_MAX:-100000}
+most=${WEFT_MUTATE_MAX:-20000}
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 

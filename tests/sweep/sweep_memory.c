@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * sweep_memory.c -- each allocation that a call makes fails in turn: the call says -ENOMEM and has changed
+ * nothing, or does without. What was allocated is freed either way.
+ *
+ * The linker sends the library's allocations here (--wrap). The nursery is this program run again: there the
+ * variable says which one is to fail.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <weft/weft.h>
+
+#include "harness.h"
+
+#define NURSERY_VARIABLE "WEFT_TEST_FAIL_ALLOCATION"
+
+enum { ITEMS = 300, FUTURES = 100, NTH_MAX = 200 };
+
+/* ---- Allocations ---- */
+
+static uint32_t fail_at; /* how many more until one fails; 0: none does */
+static uint32_t failed;  /* it has */
+static uint32_t live;    /* allocations that have not been freed */
+
+void *__real_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t n);
+void *__real_aligned_alloc(size_t align, size_t n);
+char *__real_strdup(const char *s);
+ssize_t __real___getdelim(char **line, size_t *room, int end, FILE *f);
+void __real_free(void *p);
+
+/* Is it this one's turn? */
+static bool fails(void)
+{
+	uint32_t left = test_get(&fail_at);
+	while (left && !__atomic_compare_exchange_n(&fail_at, &left, left - 1, false, __ATOMIC_SEQ_CST,
+						    __ATOMIC_SEQ_CST))
+		;
+	if (left != 1)
+		return false;
+	test_set(&failed, 1);
+	errno = ENOMEM;
+	return true;
+}
+
+static void *counted(void *p)
+{
+	if (p)
+		test_add(&live, 1);
+	return p;
+}
+
+void *__wrap_malloc(size_t n);
+void *__wrap_malloc(size_t n)
+{
+	return fails() ? NULL : counted(__real_malloc(n));
+}
+
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return fails() ? NULL : counted(__real_calloc(n, size));
+}
+
+void *__wrap_realloc(void *p, size_t n);
+void *__wrap_realloc(void *p, size_t n)
+{
+	if (fails())
+		return NULL;
+	return p ? __real_realloc(p, n) : counted(__real_realloc(p, n));
+}
+
+void *__wrap_aligned_alloc(size_t align, size_t n);
+void *__wrap_aligned_alloc(size_t align, size_t n)
+{
+	return fails() ? NULL : counted(__real_aligned_alloc(align, n));
+}
+
+char *__wrap_strdup(const char *s);
+char *__wrap_strdup(const char *s)
+{
+	return fails() ? NULL : counted(__real_strdup(s));
+}
+
+/* What getline is, in optimised programs. */
+ssize_t __wrap___getdelim(char **line, size_t *room, int end, FILE *f);
+ssize_t __wrap___getdelim(char **line, size_t *room, int end, FILE *f)
+{
+	bool first = !*line;
+	ssize_t n = first && fails() ? -1 : __real___getdelim(line, room, end, f);
+	if (first)
+		counted(*line);
+	return n;
+}
+
+ssize_t __wrap_getline(char **line, size_t *room, FILE *f);
+ssize_t __wrap_getline(char **line, size_t *room, FILE *f)
+{
+	return __wrap___getdelim(line, room, '\n', f);
+}
+
+void __wrap_free(void *p);
+void __wrap_free(void *p)
+{
+	if (p)
+		test_add(&live, UINT32_MAX);
+	__real_free(p);
+}
+
+/* Before the library's own constructor, which the nursery does not leave. */
+__attribute__((constructor(101))) static void arm_nursery(void)
+{
+	const char *text = getenv(NURSERY_VARIABLE);
+	if (text)
+		fail_at = (uint32_t)strtoul(text, NULL, 10);
+}
+
+/* A nursery that is a fork of the test has memory: its want is another test. */
+static void disarm(void)
+{
+	test_set(&fail_at, 0);
+}
+
+/* ---- A sweep: call is made with the first allocation failing, then the second, until none does ---- */
+
+static weft_executor *ex; /* made beforehand */
+
+static void sweep(const char *what, int (*call)(void))
+{
+	uint32_t n = 1;
+	for (failed = 1; failed && n < NTH_MAX; n++) {
+		uint32_t before = test_get(&live);
+		failed = 0;
+		test_set(&fail_at, n);
+		int err = call();
+		test_set(&fail_at, 0);
+		if (err && err != -ENOMEM)
+			fprintf(stderr, "%s, allocation %u: %s\n", what, n, weft_strerror(err));
+		CHECK(err == 0 || (err == -ENOMEM && failed));
+		for (int i = 0; i < 2000 && test_get(&live) != before; i++)
+			test_sleep_ms(1); /* another thread is about to free it */
+		CHECK_EQ(test_get(&live), before);
+	}
+	printf("%s: %u allocations\n", what, n - 2);
+	CHECK(n > 2 && n < NTH_MAX);
+}
+
+static int use(weft_executor *e)
+{
+	uint64_t n = 12, square = 0;
+	weft_task t = {.fn = test_square_fn, .arg = &n, .arg_size = 8, .result = &square, .result_size = 8};
+	int err = weft_submit(e, &t);
+	if (err)
+		return err;
+	test_wait(weft_task_future(&t));
+	err = weft_future_status(weft_task_future(&t));
+	CHECK(err || square == 144);
+	return err;
+}
+
+static const char *spec;
+
+static int open_and_use(void)
+{
+	weft_executor *const untouched = weft_inline(), *e = untouched;
+	int err = weft_executor_open(&e, spec);
+	if (err)
+		CHECK(e == untouched);
+	if (!err)
+		err = use(e);
+	if (e != untouched)
+		weft_executor_free(e);
+	return err;
+}
+
+TEST(memory_to_make_threads)
+{
+	spec = "threads:2";
+	sweep(spec, open_and_use);
+}
+
+TEST(memory_to_make_processes)
+{
+	spec = "processes:2";
+	sweep(spec, open_and_use);
+	spec = "processes:2,start=fork";
+	REQUIRE_EQ(pthread_atfork(NULL, NULL, disarm), 0);
+	sweep(spec, open_and_use);
+}
+
+/* Each nursery fails to have memory once: with the first worker there is no pool, or none that works; later the
+ * others do its work. */
+TEST(memory_of_the_nursery)
+{
+	for (int n = 2; n <= 3; n++) { /* of the first room, and of more */
+		char number[8];
+		snprintf(number, sizeof number, "%d", n);
+		setenv(NURSERY_VARIABLE, number, 1);
+		int err = weft_executor_open(&ex, "processes:20");
+		CHECK(err == 0 || err == -ENOEXEC || err == -ENOMEM);
+		if (!err) {
+			err = use(ex);
+			CHECK(err == 0 || (err == -EIO && n == 2));
+			weft_executor_free(ex);
+		}
+	}
+	unsetenv(NURSERY_VARIABLE);
+}
+
+static int make_async(void)
+{
+	weft_future *const untouched = (weft_future *)(uintptr_t)&fail_at, *f = untouched;
+	uint64_t n = 5;
+	int err = weft_async(ex, test_square_fn, &n, sizeof n, 8, &f);
+	if (err) {
+		CHECK(f == untouched);
+		return err;
+	}
+	test_wait(f);
+	CHECK_EQ(weft_future_status(f), 0);
+	CHECK_EQ(*(const uint64_t *)weft_future_result(f, NULL), 25);
+	weft_future_unref(f);
+	return 0;
+}
+
+static int fail_fn(weft_call *call, const void *arg, void *result)
+{
+	(void)arg, (void)result;
+	return weft_call_fail(call, -EBADE, "for a reason");
+}
+
+/* The error is there in any case; its text only if there was room for it. */
+static int fail_async(void)
+{
+	weft_future *f;
+	int err = weft_async(ex, fail_fn, NULL, 0, 0, &f);
+	if (err)
+		return err;
+	test_wait(f);
+	CHECK_EQ(weft_future_status(f), -EBADE);
+	const char *text = weft_future_error(f);
+	CHECK(text && (!strcmp(text, "for a reason") || failed));
+	weft_future_unref(f);
+	return 0;
+}
+
+static int map_many(void)
+{
+	static uint64_t in[ITEMS], out[ITEMS];
+	for (uint64_t i = 0; i < ITEMS; i++)
+		in[i] = i;
+	struct weft_map_opts o = {.size = sizeof o, .chunk = 1};
+	int err = weft_map(ex, test_square_fn, in, 8, out, 8, ITEMS, &o);
+	for (uint64_t i = 0; i < ITEMS && !err; i++)
+		CHECK_EQ(out[i], i * i);
+	return err;
+}
+
+static int watch_queue(void)
+{
+	uint64_t n[2] = {3, 4}, square[2];
+	weft_task t[2];
+	weft_cq *q = NULL;
+	int err = weft_cq_new(&q), watched = 0;
+	for (int i = 0; i < 2 && !err; i++) {
+		t[i] = (weft_task){.fn = test_square_fn, .arg = &n[i], .arg_size = 8};
+		t[i].result = &square[i];
+		t[i].result_size = 8;
+		REQUIRE_EQ(weft_submit(ex, &t[i]), 0);
+		err = weft_cq_watch(q, weft_task_future(&t[i]), NULL);
+		test_wait(weft_task_future(&t[i]));
+		watched += !err;
+	}
+	for (int i = 0; i < watched; i++)
+		CHECK_EQ(weft_cq_next(q, NULL, NULL, test_soon()), 0);
+	weft_cq_free(q);
+	return err;
+}
+
+static int wait_for_any(void)
+{
+	static weft_task t[FUTURES];
+	static uint64_t n[FUTURES];
+	static weft_future *f[FUTURES];
+	struct test_hold hold;
+	test_hold_begin(&hold, ex, 2);
+	for (uint64_t i = 0; i < FUTURES; i++) {
+		n[i] = i;
+		t[i] = (weft_task){.fn = test_square_fn, .arg = &n[i], .arg_size = 8};
+		t[i].result = &n[i];
+		t[i].result_size = 8;
+		REQUIRE_EQ(weft_submit(ex, &t[i]), 0);
+		f[i] = weft_task_future(&t[i]);
+	}
+	ssize_t which = weft_wait_any(f, FUTURES, weft_after(WEFT_MS(1)));
+	CHECK(which == -ETIMEDOUT || which == -ENOMEM);
+	test_hold_end(&hold);
+	for (int i = 0; i < FUTURES; i++)
+		test_wait(f[i]);
+	return which == -ETIMEDOUT ? 0 : (int)which;
+}
+
+static int scratch_fn(weft_call *call, const void *arg, void *result)
+{
+	char *room = weft_call_scratch(call, 1000);
+	(void)arg, (void)result;
+	if (!room)
+		return -ENOMEM;
+	memset(room, 1, 1000);
+	return 0;
+}
+
+static int use_scratch(void)
+{
+	weft_task t = {.fn = scratch_fn};
+	REQUIRE_EQ(weft_submit(ex, &t), 0);
+	test_wait(weft_task_future(&t));
+	return weft_future_status(weft_task_future(&t));
+}
+
+static void sweep_calls(const char *on)
+{
+	/* What a process asks for once, its threads may ask for at any time: the first pool's have ended. */
+	for (int i = 0; i < 2; i++) {
+		if (i)
+			weft_executor_free(ex);
+		REQUIRE_EQ(weft_executor_open(&ex, on), 0);
+		CHECK_EQ(use(ex), 0);
+	}
+	sweep("weft_async", make_async);
+	sweep("weft_async that fails", fail_async);
+	sweep("weft_map", map_many);
+	sweep("weft_cq", watch_queue);
+	sweep("weft_wait_any", wait_for_any);
+	if (weft_executor_caps(ex) & WEFT_CAP_LOCAL) /* the allocation is another process's elsewhere */
+		sweep("weft_call_scratch", use_scratch);
+	CHECK_EQ(use(ex), 0);
+	weft_executor_free(ex);
+}
+
+TEST(memory_of_calls_on_threads)
+{
+	sweep_calls("threads:2");
+}
+
+TEST(memory_of_calls_on_processes)
+{
+	sweep_calls("processes:2");
+}
