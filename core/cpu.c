@@ -2,22 +2,13 @@
  *
  * cpu.c -- how many CPUs this process may use: scheduling affinity and control group quotas.
  *
- * The quota is the hard part. A container on a machine of 64 CPUs may be allowed the time of two; with 64
- * workers it would be throttled most of the time. Two files say where the quota is written:
- *
- *   /proc/self/cgroup     0::/a/b             version 2: the process is in group /a/b
- *                         4:cpu,cpuacct:/a/b  version 1: so it is in the hierarchy with controller cpu
- *   /proc/self/mountinfo  ... /a /sys/fs/cgroup ... - cgroup2 ...    group /a is seen at /sys/fs/cgroup
- *
- * So the group's directory is the mount point and what remains of the group's path behind the mount's
- * root: /sys/fs/cgroup/b. A quota holds for everything below it, so each directory from there up to the
- * mount point is asked, and the least wins. Both versions can be in use at once, and a hierarchy can be
- * mounted several times: every mount below whose root the group lies tells nothing but the truth. Where a
- * group lies elsewhere (a path out of a namespace: "/../x"), its files cannot be seen: no limit.
- *
- * Whatever is missing or malformed means no limit. There is no static state: all of it can change.
+ * A container on a machine of 64 CPUs may be allowed the time of two; with 64 workers it would be throttled
+ * most of the time. A quota holds for everything below its group, so each group from that of this process
+ * upwards is asked (cgroup.h), and the least wins. Whatever is missing or malformed means no limit. There is
+ * no static state: all of it can change.
  */
 #include "cpu.h"
+#include "cgroup.h"
 #include "spec.h"
 
 #include <errno.h>
@@ -31,98 +22,6 @@
 enum {
 	MASK_CPUS_MAX = 1 << 20, /* where the search for a large enough affinity mask ends */
 };
-
-/* The groups of this process: NULL where there is none. From malloc. */
-struct groups {
-	char *v1; /* in the hierarchy with controller cpu */
-	char *v2;
-};
-
-/* One line of mountinfo, cut into its strings. */
-struct mount {
-	char *root;    /* which directory of the filesystem is mounted */
-	char *point;   /* where */
-	char *type;    /* of filesystem */
-	char *options; /* of the filesystem, comma-separated; for version 1 its controllers */
-};
-
-static FILE *open_below(const char *root, const char *path)
-{
-	char full[PATH_MAX];
-	int n = snprintf(full, sizeof full, "%s%s", root, path);
-
-	return n > 0 && (size_t)n < sizeof full ? fopen(full, "re") : NULL;
-}
-
-/* Is word one of the comma-separated words of list? */
-static bool list_has(const char *list, const char *word)
-{
-	size_t len = strlen(word);
-
-	for (const char *at = list; at; at = strchr(at, ','), at = at ? at + 1 : NULL)
-		if (!strncmp(at, word, len) && (at[len] == ',' || at[len] == '\0'))
-			return true;
-	return false;
-}
-
-/* One line of /proc/self/cgroup: number:controllers:path. The path may contain colons. */
-static void read_group(char *line, struct groups *groups)
-{
-	char *rest = line;
-	const char *number = strsep(&rest, ":");
-	const char *controllers = strsep(&rest, ":");
-	char **which = NULL;
-
-	if (!rest || rest[0] != '/')
-		return;
-	if (!strcmp(number, "0") && controllers[0] == '\0')
-		which = &groups->v2;
-	else if (list_has(controllers, "cpu"))
-		which = &groups->v1;
-	if (which && !*which)
-		*which = strdup(rest);
-}
-
-/* Takes the \040 of mountinfo back to spaces and so on, in place. */
-static void unescape(char *s)
-{
-	char *out = s;
-
-	while (*s) {
-		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' && s[3] >= '0' &&
-		    s[3] <= '7') {
-			*out++ = (char)((s[1] - '0') * 64 + (s[2] - '0') * 8 + (s[3] - '0'));
-			s += 4;
-		} else {
-			*out++ = *s++;
-		}
-	}
-	*out = '\0';
-}
-
-/* One line of mountinfo: id parent device ROOT POINT options [optional fields] - TYPE source OPTIONS */
-static bool read_mount(char *line, struct mount *ret)
-{
-	struct mount m;
-	char *field, *rest = line;
-
-	for (int i = 0; i < 3; i++)
-		strsep(&rest, " ");
-	m.root = strsep(&rest, " ");
-	m.point = strsep(&rest, " ");
-	do
-		field = strsep(&rest, " ");
-	while (field && strcmp(field, "-") != 0);
-	m.type = strsep(&rest, " ");
-	strsep(&rest, " ");
-	m.options = strsep(&rest, " ");
-	if (!m.options)
-		return false;
-	unescape(m.root);
-	unescape(m.point);
-	*ret = m;
-	return true;
-}
 
 /* The first line of a file in dir, without its newline; false if there is none, or a longer one. */
 static bool read_line(const char *dir, const char *name, char *ret, size_t ret_size)
@@ -176,90 +75,20 @@ static unsigned read_quota_v2(const char *dir)
 	return cpus_of(line, (size_t)(space - line), space + 1, strlen(space + 1));
 }
 
-/* What remains of path behind root: "" or a path that begins with '/'. NULL: path is not below root. */
-static const char *path_below(const char *path, const char *root)
+static bool visit(const char *dir, int version, void *ctx)
 {
-	size_t len = strcmp(root, "/") == 0 ? 0 : strlen(root);
+	unsigned *least = ctx;
+	unsigned cpus = version == 2 ? read_quota_v2(dir) : read_quota_v1(dir);
 
-	if (strncmp(path, root, len) != 0 || (path[len] != '/' && path[len] != '\0'))
-		return NULL;
-	path += len;
-	if (!strcmp(path, "/"))
-		path++;
-	/* "/.." as a whole part leads out again. */
-	for (const char *up = strstr(path, "/.."); up; up = strstr(up + 1, "/.."))
-		if (up[3] == '/' || up[3] == '\0')
-			return NULL;
-	return path;
-}
-
-/* The least quota of a group and all above it that this mount shows. */
-static unsigned walk(const char *root, const struct mount *m, const char *group,
-		     unsigned (*read_quota)(const char *dir))
-{
-	char dir[PATH_MAX];
-	unsigned least = UINT_MAX;
-	const char *below = path_below(group, m->root);
-	if (!below)
-		return UINT_MAX;
-
-	int n = snprintf(dir, sizeof dir, "%s%s%s", root, m->point, below);
-	if (n <= 0 || (size_t)n >= sizeof dir)
-		return UINT_MAX;
-	char *top = dir + strlen(root) + strlen(m->point);
-	for (;;) {
-		unsigned cpus = read_quota(dir);
-		least = cpus < least ? cpus : least;
-		char *slash = strrchr(top, '/');
-		if (!slash)
-			return least;
-		*slash = '\0';
-	}
-}
-
-static struct groups find_groups(const char *root)
-{
-	struct groups groups = {NULL, NULL};
-	char *line = NULL;
-	size_t room = 0;
-	FILE *f = open_below(root, "/proc/self/cgroup");
-	if (!f)
-		return groups;
-
-	while (getline(&line, &room, f) > 0) {
-		line[strcspn(line, "\n")] = '\0';
-		read_group(line, &groups);
-	}
-	free(line);
-	fclose(f);
-	return groups;
+	*least = cpus < *least ? cpus : *least;
+	return true;
 }
 
 unsigned weft__cpu_quota(const char *root)
 {
 	unsigned least = UINT_MAX;
-	struct mount m;
-	char *line = NULL;
-	size_t room = 0;
-	struct groups groups = find_groups(root);
-	FILE *f = open_below(root, "/proc/self/mountinfo");
 
-	while (f && getline(&line, &room, f) > 0) {
-		unsigned cpus = UINT_MAX;
-		line[strcspn(line, "\n")] = '\0';
-		if (!read_mount(line, &m))
-			continue;
-		if (groups.v2 && !strcmp(m.type, "cgroup2"))
-			cpus = walk(root, &m, groups.v2, read_quota_v2);
-		else if (groups.v1 && !strcmp(m.type, "cgroup") && list_has(m.options, "cpu"))
-			cpus = walk(root, &m, groups.v1, read_quota_v1);
-		least = cpus < least ? cpus : least;
-	}
-	if (f)
-		fclose(f);
-	free(line);
-	free(groups.v1);
-	free(groups.v2);
+	weft__cgroup_walk(root, "cpu", visit, &least);
 	return least;
 }
 

@@ -154,15 +154,21 @@ static const char *signal_text(int signal)
 #endif
 }
 
+void weft__death_text(const struct weft__death *d, char *ret, size_t size)
+{
+	const char *more = d->core ? ", core dumped" : d->oom ? ", probably out of memory" : "";
+
+	if (!d->signal)
+		snprintf(ret, size, "worker %d exited with status %d", d->pid, d->code);
+	else
+		snprintf(ret, size, "worker %d killed by signal %d (%s)%s", d->pid, d->signal,
+			 signal_text(d->signal), more);
+}
+
 static void describe_death(struct weft__outcome *o, const struct weft__death *d)
 {
 	o->death = *d;
-	if (!d->signal)
-		snprintf(o->death_text, sizeof o->death_text, "worker %d exited with status %d", d->pid,
-			 d->code);
-	else
-		snprintf(o->death_text, sizeof o->death_text, "worker %d killed by signal %d (%s)%s", d->pid,
-			 d->signal, signal_text(d->signal), d->core ? ", core dumped" : "");
+	weft__death_text(d, o->death_text, sizeof o->death_text);
 }
 
 const struct weft__outcome *weft__outcome(const weft_future *f)

@@ -235,6 +235,7 @@ int weft_future_death(const weft_future *f, struct weft_death *ret)
 	ret->signal = d->signal;
 	ret->code = d->code;
 	ret->core = d->core;
+	ret->oom = d->oom;
 	ret->rusage.ru_utime.tv_sec = d->utime_us / 1000000;
 	ret->rusage.ru_utime.tv_usec = d->utime_us % 1000000;
 	ret->rusage.ru_stime.tv_sec = d->stime_us / 1000000;

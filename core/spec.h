@@ -11,10 +11,10 @@
 #include <weft/base.h>
 
 enum {
-	WEFT__SPEC_KIND = 16,   /* bytes of a kind or a key, with the NUL */
-	WEFT__SPEC_VALUE = 64,  /* bytes of a value, with the NUL */
-	WEFT__SPEC_OPTIONS = 8, /* options in one text */
-	WEFT__OPTS_MAX = 4096,  /* bytes of an options struct; more is a size that was never set */
+	WEFT__SPEC_KIND = 16,    /* bytes of a kind or a key, with the NUL */
+	WEFT__SPEC_VALUE = 64,   /* bytes of a value, with the NUL */
+	WEFT__SPEC_OPTIONS = 16, /* options in one text */
+	WEFT__OPTS_MAX = 4096,   /* bytes of an options struct; more is a size that was never set */
 };
 
 /* "threads:8,queue=64,name=io", taken apart. */

@@ -88,7 +88,8 @@ struct weft__live {
 
 /* ... and what is there afterwards. */
 struct weft__death {
-	int32_t pid, signal, code, core;
+	int32_t pid, signal, code;
+	int16_t core, oom;
 	int64_t utime_us, stime_us, maxrss_kib;
 };
 
@@ -286,6 +287,7 @@ static inline void weft__reply(weft_future *f, size_t n)
 /* finish.c */
 struct weft__lock *weft__stripe(const weft_future *f);
 void weft__finish(weft_future *f, int status, const char *text, const struct weft__death *death);
+void weft__death_text(const struct weft__death *d, char *ret, size_t size);
 /* The same, but for the count in ex->load, which is the caller's to leave, and for what it returns: that goes
  * to weft__release after it. */
 struct weft__link *weft__finish_quietly(weft_future *f, int status, const char *text,

@@ -66,9 +66,9 @@ static uint64_t round_up(uint64_t n, uint64_t align)
 	return (n + align - 1) & ~(align - 1);
 }
 
-/* Copies the build-id from one segment of notes, if it is in there. Lengths are 32 bits wide, so sums of
- * them do not overflow. Name and description are padded to 4, or 8 where the segment says so. */
-static bool read_notes(const unsigned char *at, uint64_t left, uint64_t align, struct weft__token *token)
+/* Lengths are 32 bits wide, so sums of them do not overflow. Name and description are padded to 4, or 8 where
+ * the segment says so. */
+bool weft__token_notes(const unsigned char *at, uint64_t left, uint64_t align, struct weft__token *token)
 {
 	ElfW(Nhdr) note;
 
@@ -100,14 +100,14 @@ static bool read_build_id(const struct dl_phdr_info *file, struct weft__token *t
 		const ElfW(Phdr) *p = &file->dlpi_phdr[i];
 		/* Notes need not be loaded, and only what is loaded can be read. */
 		if (p->p_type == PT_NOTE && segment_holds(file, PF_R, p->p_vaddr, p->p_memsz) &&
-		    read_notes((const unsigned char *)(file->dlpi_addr + p->p_vaddr), p->p_memsz,
-			       p->p_align == 8 ? 8 : 4, token))
+		    weft__token_notes((const unsigned char *)(file->dlpi_addr + p->p_vaddr), p->p_memsz,
+				      p->p_align == 8 ? 8 : 4, token))
 			return true;
 	}
 	return false;
 }
 
-static bool same_id(const struct weft__token *a, const struct weft__token *b)
+bool weft__token_same_file(const struct weft__token *a, const struct weft__token *b)
 {
 	return a->id_len == b->id_len && !memcmp(a->build_id, b->build_id, a->id_len);
 }
@@ -123,7 +123,7 @@ static int visit(struct dl_phdr_info *file, size_t size, void *ctx)
 	if (!segment_holds(file, PF_X, token.offset, 1))
 		return 0;
 	bool has_id = read_build_id(file, &token);
-	if (s->token && !(has_id && same_id(s->token, &token)))
+	if (s->token && !(has_id && weft__token_same_file(s->token, &token)))
 		return 0;
 	if (!has_id)
 		return 1; /* files do not overlap: fn is here and nowhere else */
@@ -185,7 +185,7 @@ int weft__token_find(const struct weft__token *t, weft_fn **ret)
 
 	if (t->id_len < WEFT__TOKEN_ID_MIN || t->id_len > WEFT__TOKEN_ID_MAX)
 		return -ENOEXEC;
-	if (!cached->fn || cached->token.offset != t->offset || !same_id(&cached->token, t) ||
+	if (!cached->fn || cached->token.offset != t->offset || !weft__token_same_file(&cached->token, t) ||
 	    !still_right(cached)) {
 		struct entry fresh = {.fn = NULL};
 		struct search s = {.token = t, .e = &fresh, .err = -ENOEXEC};

@@ -32,4 +32,10 @@ int weft__token_make(weft_fn *fn, struct weft__token *ret);
  * executable at that offset. Any thread; not a signal handler. */
 int weft__token_find(const struct weft__token *t, weft_fn **ret);
 
+/* Are both in the same build of the same file? */
+bool weft__token_same_file(const struct weft__token *a, const struct weft__token *b);
+
+/* Copies the build-id from a segment of ELF notes, left bytes at at, into the token; false: it is not there. */
+bool weft__token_notes(const unsigned char *at, uint64_t left, uint64_t align, struct weft__token *token);
+
 #endif

@@ -55,6 +55,7 @@
 
 #include "state.h"
 #include "token.h"
+#include "worker_plan.h"
 
 enum {
 	LANE_SLOTS = 128, /* a power of two */
@@ -118,6 +119,7 @@ struct lane {
 	atom_u32 hungry;                         /* the pool has work for who has nothing to do */
 	uint32_t slot_size;                      /* bytes of payload of one task */
 	uint32_t max_tasks;                      /* 0: no limit */
+	struct worker_report report;
 	struct lane_slot slot[LANE_SLOTS];
 };
 

@@ -9,6 +9,8 @@
  */
 #include "nursery.h"
 #include "lane.h"
+#include "nursery_oom.h"
+#include "worker_start.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,10 +33,13 @@ struct child {
 };
 
 struct nursery {
-	int sock, bell, caller;
+	int sock, bell, caller, plan_fd, space_fd;
+	const struct worker_plan *plan;
+	struct weft__space space;
 	struct child *child;
 	struct pollfd *poll; /* sock, caller, then one per child */
 	size_t n, room;
+	struct nursery_oom oom;
 };
 
 enum { POLL_FIXED = 2 };
@@ -72,10 +77,8 @@ static void send_or_leave(const struct nursery *n, const struct nursery_msg *m, 
 		_exit(0); /* the caller has gone; the workers follow us */
 }
 
-static _Noreturn void be_worker(const struct nursery *n, int memfd, size_t slot_size, pid_t nursery_pid)
+static _Noreturn void be_worker(const struct nursery *n, int memfd, pid_t nursery_pid)
 {
-	struct lane *lane;
-
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != nursery_pid)
 		_exit(0); /* it died before the line above */
@@ -83,13 +86,13 @@ static _Noreturn void be_worker(const struct nursery *n, int memfd, size_t slot_
 	reset_signals(false);
 	close(n->sock);
 	close(n->caller);
+	close(n->oom.fd);
 	for (size_t i = 0; i < n->n; i++)
 		close(n->child[i].pidfd);
-	lane = mmap(NULL, lane_size(slot_size), PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
-	close(memfd);
-	if (lane != MAP_FAILED)
-		worker_main(lane, slot_size, n->bell);
-	_exit(lane == MAP_FAILED ? 127 : 0);
+	if (n->plan->start == WEFT_START_SPAWN)
+		worker_exec((int[]){memfd, n->bell, n->plan_fd, n->space_fd}, &n->space);
+	close(n->plan_fd);
+	worker_start(n->plan, memfd, n->bell, NULL, -1);
 }
 
 static int make_room(struct nursery *n)
@@ -113,13 +116,13 @@ static int make_room(struct nursery *n)
 }
 
 /* Forks a worker; returns its pidfd. */
-static int fork_worker(const struct nursery *n, const struct nursery_msg *m, int memfd, pid_t *ret)
+static int fork_worker(const struct nursery *n, int memfd, pid_t *ret)
 {
 	pid_t self = getpid(), pid = fork();
 	int pidfd;
 
 	if (!pid)
-		be_worker(n, memfd, m->slot_size, self);
+		be_worker(n, memfd, self);
 	if (pid < 0)
 		return -errno;
 	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -139,7 +142,7 @@ static void spawn(struct nursery *n, const struct nursery_msg *m, int memfd)
 	int pidfd = make_room(n);
 
 	if (!pidfd)
-		pidfd = fork_worker(n, m, memfd, &answer.pid);
+		pidfd = fork_worker(n, memfd, &answer.pid);
 	if (pidfd < 0) {
 		answer.kind = NURSERY_FAILED;
 		answer.error = pidfd;
@@ -166,6 +169,7 @@ static void bury(struct nursery *n, size_t i)
 	if (wait4(c->pid, &status, 0, &usage) == c->pid) {
 		m.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 		m.core = WIFSIGNALED(status) && WCOREDUMP(status);
+		m.oom = m.signal == SIGKILL && nursery_oom_look(&n->oom);
 		m.code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
 		m.utime_us = microseconds(usage.ru_utime);
 		m.stime_us = microseconds(usage.ru_stime);
@@ -204,17 +208,21 @@ static void await_events(struct nursery *n)
 	poll(n->poll, POLL_FIXED + n->n, -1);
 }
 
-/* Maps the regions, once for all workers to come. */
-static int take_space(const struct nursery *n, int32_t *ret_error)
+/* Maps the regions, once for all workers to come; or keeps them for those who will map them themselves. */
+static int take_space(struct nursery *n, int32_t *ret_error)
 {
 	struct nursery_msg m;
 	int fds[NURSERY_FDS];
 
 	if (nursery_recv(n->sock, &m, fds, 0) <= 0 || m.kind != NURSERY_SPACE)
 		return -EPROTO;
-	*ret_error = m.space.base ? weft__space_attach(&m.space, fds[0]) : 0;
-	if (fds[0] >= 0)
-		close(fds[0]);
+	n->space = m.space;
+	n->space_fd = fds[0];
+	if (!m.space.base || n->plan->start == WEFT_START_SPAWN)
+		return 0;
+	*ret_error = weft__space_attach(&m.space, fds[0]);
+	close(fds[0]);
+	n->space_fd = -1;
 	return 0;
 }
 
@@ -227,11 +235,18 @@ static int greet(struct nursery *n)
 		return -EPROTO;
 	n->bell = fds[0];
 	n->caller = fds[1];
+	if (nursery_recv(n->sock, &m, fds, 0) <= 0 || m.kind != NURSERY_PLAN || fds[0] < 0)
+		return -EPROTO;
+	n->plan_fd = fds[0];
+	n->plan = mmap(NULL, plan_size(), PROT_READ, MAP_SHARED, n->plan_fd, 0);
+	if (n->plan == MAP_FAILED)
+		return -ENOMEM;
 	if (take_space(n, &ready.error))
 		return -EPROTO;
 	self = (int)syscall(SYS_pidfd_open, getpid(), 0);
 	send_or_leave(n, &ready, self);
 	close(self);
+	nursery_oom_init(&n->oom, "");
 	return ready.error ? ready.error : make_room(n);
 }
 

@@ -7,6 +7,7 @@
  * so messages keep their bounds; descriptors travel with them).
  *
  *   pool -> nursery    HELLO [bell, pidfd of the caller]   once
+ *                      PLAN [memfd]                        once: what workers are made with
  *                      SPACE where [memfd]                 once: where regions lie (ipc/space.h)
  *                      SPAWN lane epoch [memfd]            fork a worker on this lane
  *                      QUIT                                kill what is left and leave
@@ -35,30 +36,37 @@ enum nursery_kind {
 	NURSERY_READY,
 	NURSERY_SPAWNED,
 	NURSERY_FAILED,
-	NURSERY_DIED
+	NURSERY_DIED,
+	NURSERY_PLAN
 };
 
 struct nursery_msg {
 	uint32_t kind;
 	uint32_t lane;
 	uint64_t epoch;
-	uint64_t slot_size;                     /* SPAWN: bytes */
 	int32_t pid;                            /* SPAWNED, DIED */
 	int32_t error;                          /* READY, FAILED: negative errno */
-	int32_t signal, code, core;             /* DIED */
+	int32_t signal, code, core, oom;        /* DIED */
 	int64_t utime_us, stime_us, maxrss_kib; /* DIED */
 	struct weft__space space;               /* SPACE; base 0: there is none */
 };
 
 enum { NURSERY_FDS = 2 };
 
+/* In the environment of a run of the program that is to become one: the pid of who wants it. */
+#define NURSERY_VARIABLE "WEFT__NURSERY"
+#define WORKER_VARIABLE  "WEFT__WORKER"
+
 /* nursery_wire.c: one message with up to NURSERY_FDS descriptors. */
 int nursery_send(int sock, const struct nursery_msg *m, const int fds[], size_t n);
 /* 1: a message; 0: the other side has gone; -EAGAIN; or another error. fds not received are -1. */
 int nursery_recv(int sock, struct nursery_msg *ret, int ret_fds[NURSERY_FDS], int flags);
 
-/* nursery_start.c: starts a nursery; returns the pool's end of its socket. A fork closes its copy of bell. */
-int nursery_start(enum weft_start how, int bell);
+/* nursery_start.c: starts a nursery; returns the pool's end of its socket. A fork closes its copies. */
+int nursery_start(enum weft_start how, int bell, int plan);
+
+/* Closes every descriptor from first on. */
+void nursery_close_from(unsigned first);
 
 /* nursery.c: the nursery itself. */
 _Noreturn void nursery_main(int sock);

@@ -32,14 +32,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define NURSERY_VARIABLE "WEFT__NURSERY" /* holds the pid of the caller */
-
 enum {
 	NURSERY_FD = 3,
 	STACK_SIZE = 64 * 1024 /* of the intermediate */
 };
 
-static void close_from(unsigned first)
+void nursery_close_from(unsigned first)
 {
 	struct rlimit limit = {.rlim_cur = 1024};
 
@@ -63,14 +61,14 @@ static bool invited(const char *by)
 
 __attribute__((constructor)) static void enter_nursery(void)
 {
-	/* Before main() there is one thread. */
-	const char *by = getenv(NURSERY_VARIABLE); /* NOLINT(concurrency-mt-unsafe) */
+	/* Before main() there is one thread. Not in a program that has more rights than who runs it. */
+	const char *by = secure_getenv(NURSERY_VARIABLE);
 
 	if (!by || !invited(by))
 		return;
 	unsetenv(NURSERY_VARIABLE); /* NOLINT(concurrency-mt-unsafe) */
 	fcntl(NURSERY_FD, F_SETFD, FD_CLOEXEC);
-	close_from(NURSERY_FD + 1);
+	nursery_close_from(NURSERY_FD + 1);
 	nursery_main(NURSERY_FD);
 }
 
@@ -172,8 +170,11 @@ static int start_fresh(int sock)
 	struct launch l = {.sock = sock};
 	int err;
 
-	if (!constructor_is_certain() || getenv(NURSERY_VARIABLE)) /* NOLINT(concurrency-mt-unsafe) */
-		return -ENOEXEC; /* the latter: a pool made by another constructor, in a nursery to be */
+	if (!constructor_is_certain() || getauxval(AT_SECURE))
+		return -ENOEXEC;
+	/* A pool that another constructor makes, in what is about to become one of these. */
+	if (getenv(NURSERY_VARIABLE) || getenv(WORKER_VARIABLE)) /* NOLINT(concurrency-mt-unsafe) */
+		return -ENOEXEC;
 	snprintf(variable, sizeof variable, NURSERY_VARIABLE "=%d", getpid());
 	l.env = extended_environment(variable);
 	if (!l.env)
@@ -204,13 +205,14 @@ static int start_fork(int sock, const int close_fds[], size_t n)
 	return status ? -EAGAIN : 0;
 }
 
-int nursery_start(enum weft_start how, int bell)
+int nursery_start(enum weft_start how, int bell, int plan)
 {
 	int sock[2], err;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sock))
 		return -errno;
-	err = how == WEFT_START_FORK ? start_fork(sock[1], (int[]){sock[0], bell}, 2) : start_fresh(sock[1]);
+	err = how == WEFT_START_FORK ? start_fork(sock[1], (int[]){sock[0], bell, plan}, 3)
+				     : start_fresh(sock[1]);
 	close(sock[1]);
 	if (!err)
 		return sock[0];

@@ -48,26 +48,48 @@ static int parse_start(const struct weft__spec *spec, enum weft_start *ret)
 		*ret = WEFT_START_NURSERY;
 	else if (!strcmp(how, "fork"))
 		*ret = WEFT_START_FORK;
+	else if (!strcmp(how, "spawn"))
+		*ret = WEFT_START_SPAWN;
 	else
 		return -EINVAL;
 	return 0;
 }
 
+static int parse_flag(const struct weft__spec *spec, const char *key, uint32_t flag, uint32_t *flags)
+{
+	uint32_t on = 0;
+	int err = weft__spec_u32(spec, key, 0, 1, &on);
+
+	*flags |= on ? flag : 0;
+	return err;
+}
+
 static int open_processes(weft_executor **ret, const struct weft__spec *spec)
 {
-	static const char *const keys[] = {"queue", "name", "start", "max_tasks", "slot", "large", NULL};
+	static const char *const keys[] = {"queue",   "name",    "start",     "max_tasks",  "slot",
+					   "max_rss", "max_cpu", "max_files", "max_memory", "nice",
+					   "pin",     "sandbox", "large",     NULL};
 	struct weft_process_pool_opts o = {.size = sizeof o, .workers = spec->count};
+	const struct {
+		const char *key;
+		uint32_t min, max, *value;
+	} numbers[] = {
+		{"queue", 1, 1u << 30, &o.queue},           {"max_tasks", 1, UINT32_MAX, &o.max_tasks},
+		{"slot", 64, 1u << 28, &o.slot_size},       {"max_rss", 1, 1u << 20, &o.max_rss},
+		{"max_cpu", 1, 1000000, &o.max_cpu},        {"max_files", 8, 1u << 20, &o.max_files},
+		{"max_memory", 1, 1u << 20, &o.max_memory}, {"nice", 0, 19, &o.nice},
+	};
 	uint32_t large = 0;
 	int err = weft__spec_only(spec, keys);
 
 	if (!err)
 		err = parse_start(spec, &o.start);
+	for (size_t i = 0; !err && i < sizeof numbers / sizeof numbers[0]; i++)
+		err = weft__spec_u32(spec, numbers[i].key, numbers[i].min, numbers[i].max, numbers[i].value);
 	if (!err)
-		err = weft__spec_u32(spec, "queue", 1, 1u << 30, &o.queue);
+		err = parse_flag(spec, "pin", WEFT_PROCESSES_PIN, &o.flags);
 	if (!err)
-		err = weft__spec_u32(spec, "max_tasks", 1, UINT32_MAX, &o.max_tasks);
-	if (!err)
-		err = weft__spec_u32(spec, "slot", 64, 1u << 28, &o.slot_size);
+		err = parse_flag(spec, "sandbox", WEFT_PROCESSES_SANDBOX, &o.flags);
 	if (!err)
 		err = weft__spec_u32(spec, "large", 1u << 20, UINT32_MAX, &large);
 	o.large_limit = large;

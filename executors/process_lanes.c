@@ -365,9 +365,11 @@ enum weft_cancel lane_interrupt(struct process_pool *p, struct lane_end *e, uint
 
 void lane_kill(struct lane_end *e)
 {
+	int pidfd = process_pidfd_get(&e->pidfd, e->pid);
+
 	e->killed = true;
-	if (e->pidfd >= 0)
-		syscall(SYS_pidfd_send_signal, e->pidfd, SIGKILL, NULL, 0);
+	if (pidfd >= 0)
+		syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
 }
 
 void lanes_kill_all(struct process_pool *p)

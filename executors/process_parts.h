@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * process_parts.h -- the pool's side of the executor "processes", in six files:
+ * process_parts.h -- the pool's side of the executor "processes", in nine files:
  *
  *   process_pool.c   what the library asks: submit, cancel, stop, statistics; making and freeing
  *   process_lanes.c  which task is in which slot of which lane: filling, taking back, moving
  *   process_reap.c   how tasks leave their lanes: done, overdue, lost with their worker
  *   process_large.c  arguments and results in regions: by reference, or too large for a slot
  *   process_wait.c   threads that wait for a task where it runs
+ *   process_start.c  workers that do not start: when to try again, when to give up
+ *   process_files.c  descriptors that the program might close
+ *   process_plan.c   what workers are made with (worker_plan.h)
  *   process_watch.c  the one thread of a pool: hears of dead workers, keeps deadlines, and finishes what
  *                    nobody else comes to finish
  *
@@ -24,6 +27,7 @@
 #include "lane.h"
 #include "nursery.h"
 #include "taskq.h"
+#include "worker_plan.h"
 
 #include <pthread.h>
 #include <weft/region.h>
@@ -35,6 +39,13 @@ enum lane_life {
 	LANE_DOWN,     /* no worker: one is to be asked for at retry_at */
 	LANE_STARTING, /* asked for; the lane takes tasks already */
 	LANE_UP
+};
+
+/* A descriptor, and what it was when we got it: process_files.c. fd is -1 where there is none. */
+struct process_file {
+	int fd;
+	dev_t device;
+	ino_t inode;
 };
 
 /* The mapping of a lane. It stays as long as somebody looks at it, be the worker long gone. */
@@ -53,7 +64,7 @@ struct lane_end {
 	enum lane_life life;
 	uint64_t epoch; /* one more for each worker: messages about an earlier one are void */
 	pid_t pid;
-	int pidfd; /* -1: none */
+	struct process_file pidfd;
 	uint32_t head, tail;
 	unsigned tasks; /* in it */
 	uint32_t given; /* since the worker started, for max_tasks */
@@ -90,13 +101,17 @@ struct process_pool {
 	struct weft__link *rest; /* continuations, for the watcher to release */
 	unsigned deaths;
 	bool dropping, killing, ending;
-	int broken;                   /* negative errno: no worker can be started */
+	int broken;                                /* negative errno: no worker can be started */
+	char broken_text[WEFT_ERROR_TEXT_MAX + 1]; /* why */
+	struct worker_plan *plan;
+	struct process_file plan_fd;
 	weft_time leave_by;           /* when ending: who is still there then is killed */
 	bool leave_late;              /* they have been killed, and are still there */
+	weft_time probe_at;           /* when broken: the next try */
 	weft_time wake_at;            /* when the watcher will look at deadlines next */
-	int bell;                     /* eventfd: by workers and submitters, for the watcher */
-	int sock;                     /* to the nursery; -1: gone */
-	int nursery;                  /* its pidfd */
+	struct process_file bell;     /* eventfd: by workers and submitters, for the watcher */
+	struct process_file sock;     /* to the nursery; -1: gone */
+	struct process_file nursery;  /* its pidfd */
 	bool has_space;               /* workers have the regions */
 	struct weft__lock large_lock; /* of large, until it is there */
 	weft_region *large;           /* where payloads are that no slot carries; NULL: not needed yet */
@@ -170,7 +185,6 @@ void lane_distrust(struct lane_end *e);
 bool lanes_overdue(struct process_pool *p,
 		   struct departures *ret); /* one that need not begin; kills others */
 weft_time lanes_next_deadline(const struct process_pool *p);
-void lane_failed(struct process_pool *p, struct lane_end *e, int err); /* no worker could be had for it */
 
 /* The worker of e is dead: lane_close; lanes_harvest until it finds none; then lane_lose, which puts back
  * into the queue what had not begun, as long as it returns a task that had; then lane_bury. */
@@ -181,6 +195,22 @@ void lane_bury(struct process_pool *p, struct lane_end *e, const struct weft__de
 
 /* Gives lane i a fresh memory and asks the nursery for a worker. */
 void lane_start(struct process_pool *p, unsigned i);
+
+/* process_files.c */
+void process_file_set(struct process_file *f, int fd);
+int process_file_get(const struct process_file *f);       /* -1: it is no longer ours */
+void process_file_close(struct process_file *f);          /* unless it is no longer ours */
+int process_pidfd_get(struct process_file *f, pid_t pid); /* opened anew if need be */
+int process_bell_open(struct process_pool *p);
+bool process_files_lost(
+	const struct process_pool *p); /* the program has closed one that we cannot do without */
+
+/* process_start.c; all under the lock. */
+void lane_failed(struct process_pool *p, struct lane_end *e, int err, const char *why); /* no worker for it */
+void lane_ended(struct process_pool *p, struct lane_end *e,
+		const struct weft__death *d); /* when to replace */
+bool lane_may_retry(struct process_pool *p, struct lane_end *e, weft_time now);
+void process_look_for_started(struct process_pool *p); /* a broken pool may be whole again */
 
 /* process_large.c. A block is given back by whoever takes its task out of the pool. */
 bool process_carries(void *pool, const weft_task *t); /* is it more than a slot, but not too much? */
@@ -220,8 +250,8 @@ bool process_look(void *pool);
 
 /* process_watch.c */
 void *process_watch(void *pool);
-bool process_is_watcher(const struct process_pool *p); /* the calling thread */
-void process_wake_watcher(const struct process_pool *p);
-int process_greet_nursery(struct process_pool *p);
+bool process_is_watcher(const struct process_pool *p);   /* the calling thread */
+void process_wake_watcher(const struct process_pool *p); /* under the lock */
+int process_nursery_open(struct process_pool *p);        /* a bell, if there is none, and a nursery */
 
 #endif

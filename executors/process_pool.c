@@ -6,13 +6,14 @@
 #include "process_parts.h"
 #include "spec.h"
 #include "thread.h"
+#include "worker_filter.h"
+#include "worker_start.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -23,6 +24,12 @@
 #define SLOT_MIN      64
 #define LARGE_DEFAULT ((uint64_t)1 << 30)
 #define SLOT_MAX      (1u << 28)
+#define MIB_MAX       (1u << 20)
+#define CPU_MAX       1000000
+#define FILES_MIN     8
+#define FILES_MAX     (1u << 20)
+#define FLAGS_KNOWN   (uint32_t)(WEFT_PROCESSES_PIN | WEFT_PROCESSES_SANDBOX)
+#define NICE_MAX      19
 
 /* Has the queue its fill? A submitter that meets the limit first empties lanes, then has the watcher told when
  * there is room. */
@@ -67,7 +74,7 @@ static int submit_one(struct process_pool *p, struct weft_offer *offer, size_t i
 		return -EIO;
 	if (!offer->force && is_full(p, gone))
 		return -EAGAIN;
-	err = weft__token_make(t->fn, &token);
+	err = plan_token(p->plan, t->fn, &token);
 	if (err)
 		return err;
 	e = find_lane(p, t, large, gone);
@@ -180,8 +187,8 @@ static void tell_to_leave(struct process_pool *p)
 			lane_end(e->shared);
 	}
 	p->leave_by = weft_after(LEAVE_PATIENCE);
-	weft__unlock(&p->lock);
 	process_wake_watcher(p);
+	weft__unlock(&p->lock);
 }
 
 static void pool_join(void *self)
@@ -192,11 +199,11 @@ static void pool_join(void *self)
 
 	tell_to_leave(p);
 	pthread_join(p->watcher, NULL);
-	if (p->sock < 0)
+	end.fd = process_file_get(&p->nursery);
+	if (end.fd < 0 || process_file_get(&p->sock) < 0)
 		return;
-	if (nursery_send(p->sock, &quit, NULL, 0))
-		shutdown(p->sock, SHUT_RDWR); /* then it meets the end of the socket, whoever has copies */
-	end.fd = p->nursery;
+	if (nursery_send(p->sock.fd, &quit, NULL, 0))
+		shutdown(p->sock.fd, SHUT_RDWR); /* then it meets the end of the socket, whoever has copies */
 	while (poll(&end, 1, -1) < 0 && errno == EINTR) {}
 }
 
@@ -208,15 +215,14 @@ static void pool_free(void *self, bool forked)
 	for (unsigned i = 0; i < p->n; i++) {
 		if (p->lane[i].memory)
 			lane_memory_leave(p->lane[i].memory);
-		if (p->lane[i].pidfd >= 0)
-			close(p->lane[i].pidfd);
+		process_file_close(&p->lane[i].pidfd);
 	}
-	if (p->sock >= 0)
-		close(p->sock);
-	if (p->nursery >= 0)
-		close(p->nursery);
-	if (p->bell >= 0)
-		close(p->bell);
+	process_file_close(&p->sock);
+	process_file_close(&p->nursery);
+	process_file_close(&p->bell);
+	process_file_close(&p->plan_fd);
+	if (p->plan)
+		plan_destroy(p->plan);
 	weft_region_free(p->large);
 	if (p->has_space)
 		weft__space_unref();
@@ -251,6 +257,13 @@ static const struct weft_executor_ops pool_ops = {
 	.stats = pool_stats,
 };
 
+static bool limits_in_range(const struct weft_process_pool_opts *o)
+{
+	return o->max_rss <= MIB_MAX && o->max_memory <= MIB_MAX && o->max_cpu <= CPU_MAX &&
+	       (!o->max_files || (o->max_files >= FILES_MIN && o->max_files <= FILES_MAX)) &&
+	       o->nice <= NICE_MAX && o->init_arg_size <= WEFT_INIT_ARG_MAX;
+}
+
 static int check_opts(struct weft_process_pool_opts *o)
 {
 	if (!o->workers)
@@ -261,14 +274,18 @@ static int check_opts(struct weft_process_pool_opts *o)
 		o->slot_size = SLOT_DEFAULT;
 	if (!o->large_limit)
 		o->large_limit = LARGE_DEFAULT;
-	if (o->start != WEFT_START_NURSERY && o->start != WEFT_START_FORK)
+	if (o->start > WEFT_START_SPAWN || o->flags & ~FLAGS_KNOWN || (o->init_arg_size && !o->init_arg))
 		return -EINVAL;
-	if (o->workers > WEFT_WORKERS_MAX || o->queue > QUEUE_MAX)
+	if (o->flags & WEFT_PROCESSES_SANDBOX && o->start == WEFT_START_FORK)
+		return -EINVAL;
+	if (o->workers > WEFT_WORKERS_MAX || o->queue > QUEUE_MAX || o->slot_size < SLOT_MIN ||
+	    o->slot_size > SLOT_MAX)
 		return -ERANGE;
-	if (o->large_limit < WEFT_REGION_LIMIT_MIN || o->large_limit > WEFT_REGION_LIMIT_MAX)
+	if (o->large_limit < WEFT_REGION_LIMIT_MIN || o->large_limit > WEFT_REGION_LIMIT_MAX ||
+	    !limits_in_range(o))
 		return -ERANGE;
-	if (o->slot_size < SLOT_MIN || o->slot_size > SLOT_MAX)
-		return -ERANGE;
+	if (worker_is_in_sandbox() || (o->flags & WEFT_PROCESSES_SANDBOX && !worker_filter_possible()))
+		return -ENOTSUP;
 	o->slot_size = (uint32_t)lane_rounded(o->slot_size);
 	return 0;
 }
@@ -281,7 +298,7 @@ static struct process_pool *allocate(const struct weft_process_pool_opts *o)
 		return NULL;
 	p->opts = *o;
 	p->n = o->workers;
-	p->bell = p->sock = p->nursery = -1;
+	p->bell.fd = p->sock.fd = p->nursery.fd = p->plan_fd.fd = -1;
 	p->wake_at = WEFT_FOREVER;
 	p->low = INT32_MAX;
 	p->lane = calloc(p->n, sizeof *p->lane);
@@ -290,24 +307,23 @@ static struct process_pool *allocate(const struct weft_process_pool_opts *o)
 		return NULL;
 	}
 	for (unsigned i = 0; i < p->n; i++)
-		p->lane[i].pidfd = -1;
+		p->lane[i].pidfd.fd = -1;
 	return p;
 }
 
-/* Bell, nursery, workers. */
+/* Plan, bell, nursery, workers. */
 static int furnish(struct process_pool *p)
 {
-	int err;
+	int err, fd;
 
-	p->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (p->bell < 0)
-		return -errno;
-	/* Where they cannot be had, the pool does without, and it is weft_region_new that says so. */
-	p->has_space = !weft__space_ref();
-	p->sock = nursery_start(p->opts.start, p->bell);
-	if (p->sock < 0)
-		return p->sock;
-	err = process_greet_nursery(p);
+	/* Where they cannot be had, the pool does without, and it is weft_region_new that says so. Whoever may
+	 * be hostile must not have them: all regions of the program are in reach. */
+	p->has_space = !(p->opts.flags & WEFT_PROCESSES_SANDBOX) && !weft__space_ref();
+	err = fd = plan_create(&p->plan, &p->opts);
+	if (fd < 0)
+		return err;
+	process_file_set(&p->plan_fd, fd);
+	err = process_nursery_open(p);
 	for (unsigned i = 0; i < p->n && !err; i++)
 		lane_start(p, i);
 	return err;

@@ -11,13 +11,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define RETRY_FIRST WEFT_MS(10)
-#define RETRY_LAST  WEFT_SECONDS(1)
-#define RETRY_MOST  8 /* workers in a row that could not start: then the pool is broken */
-
-/* A worker that did nothing and ended sooner counts as one that could not start. */
-#define EARLY_DEATH WEFT_MS(100)
-
 static struct departed *depart(struct departures *d, weft_task *t, int status)
 {
 	struct departed *one = &d->d[d->n++];
@@ -66,8 +59,8 @@ void process_finish(struct process_pool *p, const struct departures *d)
 	if (rest) {
 		weft__lock(&p->lock);
 		p->rest = chain(rest, p->rest);
-		weft__unlock(&p->lock);
 		process_wake_watcher(p);
+		weft__unlock(&p->lock);
 	}
 	/* Last: after this the pool may be gone. */
 	weft__load_leave(ex, d->n);
@@ -203,7 +196,7 @@ void lanes_harvest(struct process_pool *p, struct departures *ret)
 }
 
 /* A body that polls may still give up by itself; after this it is killed. */
-#define DEADLINE_GRACE WEFT_MS(3)
+#define DEADLINE_GRACE WEFT_MS(1)
 
 bool lanes_overdue(struct process_pool *p, struct departures *ret)
 {
@@ -299,28 +292,15 @@ void lane_memory_leave(struct lane_memory *m)
 static void release_lane(struct lane_end *e)
 {
 	lane_memory_leave(e->memory);
-	if (e->pidfd >= 0)
-		close(e->pidfd);
+	process_file_close(&e->pidfd);
 	e->memory = NULL;
 	e->shared = NULL;
-	e->pidfd = -1;
 	e->life = LANE_DOWN;
 	e->head = e->tail = 0;
 	e->tasks = e->timed = 0;
 	e->store = (struct lane_store){.size = e->store.size};
 	memset(e->task, 0, sizeof e->task);
 	memset(e->block, 0, sizeof e->block);
-}
-
-/* When to try again: at once, unless workers fail one after another. */
-static void schedule_retry(struct lane_end *e, bool useful)
-{
-	weft_time delay = 0;
-
-	e->failures = useful || weft_now() - e->born > EARLY_DEATH ? 0 : e->failures + 1;
-	for (unsigned i = 1; i < e->failures && delay < RETRY_LAST; i++)
-		delay = delay ? 2 * delay : RETRY_FIRST;
-	e->retry_at = weft_after(delay);
 }
 
 void lane_close(struct lane_end *e)
@@ -366,21 +346,8 @@ void lane_bury(struct process_pool *p, struct lane_end *e, const struct weft__de
 {
 	/* One that ended by itself, idle, has reached max_tasks or was told to leave. */
 	p->deaths += !e->killed && !e->leaving && (d->signal || e->interrupted);
-	schedule_retry(e, e->useful || e->interrupted || e->killed);
+	lane_ended(p, e, d);
 	release_lane(e);
-}
-
-void lane_failed(struct process_pool *p, struct lane_end *e, int err)
-{
-	bool any = false;
-
-	e->life = LANE_DOWN;
-	e->born = weft_now();
-	schedule_retry(e, false);
-	for (unsigned i = 0; i < p->n; i++)
-		any |= p->lane[i].life == LANE_UP;
-	if (!any && e->failures >= RETRY_MOST)
-		p->broken = err;
 }
 
 /* A fresh memory for e; returns its memfd. */
@@ -408,15 +375,15 @@ void lane_start(struct process_pool *p, unsigned i)
 	int memfd = make_memory(p, e);
 	int err = memfd;
 
-	m.slot_size = p->opts.slot_size;
 	if (memfd >= 0) {
-		err = nursery_send(p->sock, &m, &memfd, 1);
+		e->shared->report.number = i;
+		err = nursery_send(p->sock.fd, &m, &memfd, 1);
 		close(memfd);
 		if (err)
 			release_lane(e);
 	}
 	if (err < 0) {
-		lane_failed(p, e, err);
+		lane_failed(p, e, err, NULL);
 		return;
 	}
 	e->epoch++;

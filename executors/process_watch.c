@@ -18,6 +18,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* No sleep is longer. If the program closes our descriptors while we sleep and gives the numbers to others, we
+ * are woken, but poll looks at the others, and goes on sleeping. */
+#define LOOK_AROUND WEFT_SECONDS(2)
+
 #define GREETING_PATIENCE WEFT_SECONDS(20)
 
 static _Thread_local const struct process_pool *watched;
@@ -30,7 +34,8 @@ bool process_is_watcher(const struct process_pool *p)
 void process_wake_watcher(const struct process_pool *p)
 {
 	uint64_t one = 1;
-	ssize_t n = write(p->bell, &one, sizeof one);
+	int bell = process_file_get(&p->bell);
+	ssize_t n = bell < 0 ? 0 : write(bell, &one, sizeof one);
 
 	(void)n; /* full means that it is readable */
 }
@@ -44,7 +49,7 @@ static void drop_queue(struct process_pool *p, bool broken)
 	weft__lock(&p->lock);
 	dropped = weft__taskq_drop(&p->q);
 	process_unstage_all(p, dropped);
-	snprintf(why, sizeof why, "no worker could be started: %s", weft_strerror(p->broken));
+	memcpy(why, p->broken_text, sizeof why);
 	weft__unlock(&p->lock);
 	if (!broken) {
 		weft__taskq_finish_dropped(dropped);
@@ -78,10 +83,9 @@ static void bury(struct process_pool *p, struct lane_end *e, const struct weft__
 static void hear_spawned(struct process_pool *p, struct lane_end *e, const struct nursery_msg *m, int pidfd)
 {
 	weft__lock(&p->lock);
-	p->broken = 0;
 	e->life = LANE_UP;
 	e->pid = m->pid;
-	e->pidfd = pidfd;
+	process_file_set(&e->pidfd, pidfd);
 	if (e->killed) /* before we knew whom to kill */
 		lane_kill(e);
 	weft__unlock(&p->lock);
@@ -93,8 +97,9 @@ static void hear(struct process_pool *p, const struct nursery_msg *m, int fds[NU
 	bool current = e && e->shared && e->epoch == m->epoch;
 	struct weft__death death = {.pid = m->pid,
 				    .signal = m->signal,
-				    .code = m->code,
-				    .core = m->core,
+				    .code = m->kind == NURSERY_FAILED ? m->error : m->code,
+				    .core = (int16_t)m->core,
+				    .oom = m->oom && !(e && e->killed),
 				    .utime_us = m->utime_us,
 				    .stime_us = m->stime_us,
 				    .maxrss_kib = m->maxrss_kib};
@@ -102,34 +107,42 @@ static void hear(struct process_pool *p, const struct nursery_msg *m, int fds[NU
 	if (current && m->kind == NURSERY_SPAWNED) {
 		hear_spawned(p, e, m, fds[0]);
 		fds[0] = -1;
-	} else if (current && m->kind == NURSERY_DIED) {
+	} else if (current && (m->kind == NURSERY_DIED || m->kind == NURSERY_FAILED)) {
 		bury(p, e, &death);
-	} else if (current && m->kind == NURSERY_FAILED) {
-		bury(p, e, &death);
-		weft__lock(&p->lock);
-		lane_failed(p, e, m->error);
-		weft__unlock(&p->lock);
 	}
 	for (int i = 0; i < NURSERY_FDS; i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
 }
 
-/* The nursery has died, and by their parent-death signal its workers: wait for each, then start anew. */
+/* Waits for the end of a worker whose nursery has gone. */
+static void await_death(struct lane_end *e)
+{
+	struct pollfd end = {.fd = process_pidfd_get(&e->pidfd, e->pid), .events = POLLIN};
+
+	if (end.fd >= 0)
+		while (poll(&end, 1, -1) < 0 && errno == EINTR) {}
+}
+
+/* The nursery has died, and by their parent-death signal its workers; or the program has closed what leads to
+ * it, and it is about to. Waits for each worker, then starts anew. */
 static void lose_nursery(struct process_pool *p)
 {
-	close(p->sock);
-	close(p->nursery);
-	p->sock = p->nursery = -1;
+	weft__lock(&p->lock);
+	if (process_file_get(&p->bell) < 0)
+		p->bell.fd = -1; /* none, rather than somebody else's */
+	if (process_file_get(&p->nursery) >= 0)
+		syscall(SYS_pidfd_send_signal, p->nursery.fd, SIGKILL, NULL, 0);
+	process_file_close(&p->sock);
+	process_file_close(&p->nursery);
+	weft__unlock(&p->lock);
 	for (unsigned i = 0; i < p->n; i++) {
 		struct lane_end *e = &p->lane[i];
-		struct pollfd end = {.fd = e->pidfd, .events = POLLIN};
 		struct weft__death death = {.pid = e->pid, .signal = SIGKILL};
 
 		if (!e->shared)
 			continue;
-		if (e->pidfd >= 0)
-			while (poll(&end, 1, -1) < 0 && errno == EINTR) {}
+		await_death(e);
 		bury(p, e, &death);
 	}
 }
@@ -139,9 +152,9 @@ static void hear_all(struct process_pool *p)
 	struct nursery_msg m;
 	int fds[NURSERY_FDS], r;
 
-	if (p->sock < 0)
+	if (p->sock.fd < 0)
 		return;
-	while ((r = nursery_recv(p->sock, &m, fds, MSG_DONTWAIT)) > 0)
+	while ((r = nursery_recv(p->sock.fd, &m, fds, MSG_DONTWAIT)) > 0)
 		hear(p, &m, fds);
 	if (r != -EAGAIN)
 		lose_nursery(p);
@@ -181,60 +194,80 @@ static int hand_over_space(const struct process_pool *p)
 	struct nursery_msg m = {.kind = NURSERY_SPACE};
 	int fd = p->has_space ? weft__space_where(&m.space) : -1;
 
-	return nursery_send(p->sock, &m, &fd, fd >= 0 ? 1 : 0);
+	if (fd < 0)
+		m.space.base = 0; /* none, or the program has closed what leads to it */
+	return nursery_send(p->sock.fd, &m, &fd, fd >= 0 ? 1 : 0);
 }
 
-int process_greet_nursery(struct process_pool *p)
+static int greet(struct process_pool *p)
 {
 	struct nursery_msg m = {.kind = NURSERY_HELLO};
 	int self = (int)syscall(SYS_pidfd_open, getpid(), 0), fds[NURSERY_FDS], err;
-	struct pollfd ready = {.fd = p->sock, .events = POLLIN};
+	struct pollfd ready = {.fd = p->sock.fd, .events = POLLIN};
 
 	if (self < 0)
 		return -errno;
-	err = nursery_send(p->sock, &m, (int[]){p->bell, self}, 2);
+	err = nursery_send(p->sock.fd, &m, (int[]){p->bell.fd, self}, 2);
 	close(self);
+	m.kind = NURSERY_PLAN;
+	if (!err)
+		err = nursery_send(p->sock.fd, &m, &p->plan_fd.fd, 1);
 	if (!err)
 		err = hand_over_space(p);
 	if (err)
 		return err;
 	while ((err = poll(&ready, 1, (int)(GREETING_PATIENCE / WEFT_MS(1)))) < 0 && errno == EINTR) {}
-	err = err > 0 ? nursery_recv(p->sock, &m, fds, 0) : 0;
+	err = err > 0 ? nursery_recv(p->sock.fd, &m, fds, 0) : 0;
 	if (err <= 0 || m.kind != NURSERY_READY || fds[0] < 0)
 		return -ENOEXEC;
 	if (m.error) {
 		close(fds[0]);
 		return m.error;
 	}
-	p->nursery = fds[0];
+	process_file_set(&p->nursery, fds[0]);
 	return 0;
 }
 
-/* A new nursery, where the last one has died. */
-static int revive(struct process_pool *p)
+/* The plan is there as long as its mapping; the descriptor may have been closed. */
+static int keep_plan(struct process_pool *p)
 {
-	int err;
+	int fd;
 
-	if (p->sock >= 0)
+	if (process_file_get(&p->plan_fd) >= 0)
 		return 0;
-	p->sock = nursery_start(p->opts.start, p->bell);
-	if (p->sock < 0)
-		return p->sock;
-	err = process_greet_nursery(p);
-	if (err) {
-		close(p->sock);
-		p->sock = -1;
-	}
+	fd = plan_renew(&p->plan);
+	process_file_set(&p->plan_fd, fd);
+	return fd < 0 ? fd : 0;
+}
+
+int process_nursery_open(struct process_pool *p)
+{
+	int err = 0, sock = -1;
+
+	weft__lock(&p->lock);
+	if (p->bell.fd < 0)
+		err = process_bell_open(p);
+	if (!err)
+		err = keep_plan(p);
+	weft__unlock(&p->lock);
+	if (!err)
+		err = sock = nursery_start(p->opts.start, p->bell.fd, p->plan_fd.fd);
+	if (sock < 0)
+		return err;
+	process_file_set(&p->sock, sock);
+	err = greet(p);
+	if (err)
+		process_file_close(&p->sock);
 	return err;
 }
 
 static void replace_worker(struct process_pool *p, unsigned i)
 {
-	int err = revive(p);
+	int err = p->sock.fd < 0 ? process_nursery_open(p) : 0; /* where the last one has died */
 
 	weft__lock(&p->lock);
 	if (err)
-		lane_failed(p, &p->lane[i], err);
+		lane_failed(p, &p->lane[i], err, NULL);
 	else
 		lane_start(p, i);
 	lanes_fill(p);
@@ -248,11 +281,18 @@ static void replace_workers(struct process_pool *p)
 	int broken;
 
 	weft__lock(&p->lock);
+	process_look_for_started(p);
 	closing = p->killing || p->ending;
 	weft__unlock(&p->lock);
-	for (unsigned i = 0; i < p->n && !closing; i++)
-		if (p->lane[i].life == LANE_DOWN && p->lane[i].retry_at <= now)
+	for (unsigned i = 0; i < p->n && !closing; i++) {
+		bool retry;
+
+		weft__lock(&p->lock);
+		retry = lane_may_retry(p, &p->lane[i], now);
+		weft__unlock(&p->lock);
+		if (retry)
 			replace_worker(p, i);
+	}
 	weft__lock(&p->lock);
 	broken = p->broken;
 	dropping = p->dropping;
@@ -267,8 +307,8 @@ static void enforce_leaving(struct process_pool *p)
 {
 	weft__lock(&p->lock);
 	if (p->ending && weft_now() >= p->leave_by) {
-		if (p->leave_late && p->nursery >= 0)
-			syscall(SYS_pidfd_send_signal, p->nursery, SIGKILL, NULL, 0);
+		if (p->leave_late && process_file_get(&p->nursery) >= 0)
+			syscall(SYS_pidfd_send_signal, p->nursery.fd, SIGKILL, NULL, 0);
 		lanes_kill_all(p);
 		p->leave_late = true;
 		p->leave_by = weft_after(LEAVE_PATIENCE);
@@ -278,15 +318,16 @@ static void enforce_leaving(struct process_pool *p)
 
 static void sleep_until_rung(struct process_pool *p, weft_time deadline)
 {
-	struct pollfd fds[2] = {{.fd = p->bell, .events = POLLIN}, {.fd = p->sock, .events = POLLIN}};
-	weft_time left = deadline == WEFT_FOREVER ? 0 : deadline - weft_now();
+	struct pollfd fds[2] = {{.fd = p->bell.fd, .events = POLLIN}, {.fd = p->sock.fd, .events = POLLIN}};
+	weft_time longest = weft_after(LOOK_AROUND), end = deadline < longest ? deadline : longest;
+	weft_time left = end - weft_now();
 	struct timespec limit = {.tv_sec = left > 0 ? left / WEFT_SECONDS(1) : 0,
 				 .tv_nsec = left > 0 ? left % WEFT_SECONDS(1) : 0};
 	uint64_t count;
 	ssize_t n = 0;
 
-	if (ppoll(fds, 2, deadline == WEFT_FOREVER ? NULL : &limit, NULL) > 0 && fds[0].revents)
-		n = read(p->bell, &count, sizeof count);
+	if (ppoll(fds, 2, &limit, NULL) > 0 && fds[0].revents && process_file_get(&p->bell) >= 0)
+		n = read(p->bell.fd, &count, sizeof count);
 	(void)n;
 }
 
@@ -312,6 +353,8 @@ void *process_watch(void *arg)
 	watched = p;
 	prctl(PR_SET_NAME, "weft-watch");
 	for (;;) {
+		if (process_files_lost(p))
+			lose_nursery(p);
 		hear_all(p);
 		process_reap(p);
 		keep_deadlines(p);

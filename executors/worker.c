@@ -6,6 +6,7 @@
 #include "lane.h"
 #include "space.h"
 #include "spin.h"
+#include "worker_start.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -17,6 +18,8 @@ struct worker {
 	struct lane *lane;
 	size_t slot_size;
 	int bell;
+	unsigned at;                 /* the slot whose turn it is */
+	uint32_t left;               /* tasks that it may still do, with a limit */
 	struct lane_slot *last;      /* that it has done; NULL: none since the pool was last told of it */
 	struct weft__spinner looker; /* how long it looks before it sleeps */
 };
@@ -80,6 +83,7 @@ static bool await_state(struct worker *w, struct lane_slot *slot)
 		if (look(w, slot))
 			return is_for_us(atom_load(&slot->state, relaxed));
 		since = weft__spin_asleep(&w->looker);
+		worker_care_idle();
 		atom_store(&w->lane->asleep, 1, relaxed);
 		/* B1 seq_cst: before the last look; pairs with lane_wake. B3: as above. */
 		atom_fence(seq_cst);
@@ -153,7 +157,8 @@ static int run_body(const struct worker *w, struct lane_slot *slot, unsigned i, 
 	weft_task t = {.arg_size = r.arg_size, .result_size = r.result_size};
 	weft_future *f = weft__future(&t);
 	bool keep = false;
-	int err = sane(&r) && find_payload(w, i, &r, &t, &keep) ? weft__token_find(&fn, &t.fn) : -EBADMSG;
+	int err =
+		sane(&r) && find_payload(w, i, &r, &t, &keep) ? worker_care_find(&fn, &t.fn, call) : -EBADMSG;
 
 	if (!err && r.deadline != WEFT_FOREVER && weft_now() >= r.deadline)
 		err = -ETIMEDOUT;
@@ -171,8 +176,12 @@ static int run_body(const struct worker *w, struct lane_slot *slot, unsigned i, 
 	return weft__body(call, &t);
 }
 
-static void run_slot(struct worker *w, struct lane_slot *slot, unsigned i)
+/* A task that jumps back into one that was over (longjmp) comes out of its body with the registers of that time.
+ * C does not say what happens then; but we take our place from memory, not from them, so the worker stays in
+ * step. */
+static void run_slot(struct worker *w)
 {
+	struct lane_slot *slot = &w->lane->slot[w->at];
 	weft_call call;
 	uint32_t was;
 	int status;
@@ -180,7 +189,8 @@ static void run_slot(struct worker *w, struct lane_slot *slot, unsigned i)
 	call.remote_cancel = &slot->cancel;
 	call.has_text = false;
 	call.reply_size = 0;
-	status = run_body(w, slot, i, &call);
+	status = run_body(w, slot, w->at, &call);
+	slot = &w->lane->slot[w->at];
 	slot->reply.status = status;
 	slot->reply.reply_size = call.reply_size;
 	slot->reply.has_text = call.has_text && status < 0;
@@ -213,17 +223,20 @@ static bool take(struct lane_slot *slot)
 
 void worker_main(struct lane *lane, size_t slot_size, int bell)
 {
-	struct worker w = {.lane = lane, .slot_size = slot_size, .bell = bell};
-	uint32_t left = lane->max_tasks ? lane->max_tasks : UINT32_MAX;
+	static struct worker w; /* see run_slot */
 
-	for (unsigned i = 0; left; i = (i + 1) % LANE_SLOTS) {
-		struct lane_slot *slot = &lane->slot[i];
+	w = (struct worker){.lane = lane, .slot_size = slot_size, .bell = bell};
+	w.left = lane->max_tasks ? lane->max_tasks : UINT32_MAX;
+	for (; w.left; w.at = (w.at + 1) % LANE_SLOTS) {
+		struct lane_slot *slot = &w.lane->slot[w.at];
 
 		if (!await_state(&w, slot))
 			break;
 		if (take(slot)) {
-			run_slot(&w, slot, i);
-			left -= lane->max_tasks ? 1 : 0;
+			run_slot(&w);
+			w.left -= w.lane->max_tasks ? 1 : 0;
+			if (worker_care_after_task())
+				break;
 		} else {
 			/* A slot that was taken back is given up untouched: release for nothing. */
 			atom_store(&slot->state, SLOT_FREE, release);

@@ -22,6 +22,7 @@
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -48,6 +49,9 @@ struct weft__lock weft__space_lock; /* of what follows */
 uintptr_t weft__space_base;
 size_t weft__space_size;
 static int fd = -1;
+static dev_t
+	device; /* what fd was when we got it: the program may close it, and give its number to another */
+static ino_t inode;
 static bool ours;   /* made by this process */
 static bool use_fd; /* the descriptor is sure to be ours still */
 static bool attached;
@@ -83,6 +87,22 @@ static int map(const struct weft__space *s, int memfd, int access)
 	return -EADDRINUSE;
 }
 
+static void remember_file(void)
+{
+	struct stat s = {.st_ino = 0};
+
+	fstat(fd, &s);
+	device = s.st_dev;
+	inode = s.st_ino;
+}
+
+static bool file_is_ours(void)
+{
+	struct stat s;
+
+	return fd >= 0 && !fstat(fd, &s) && s.st_dev == device && s.st_ino == inode;
+}
+
 static int make(void)
 {
 	struct rlimit most = {.rlim_cur = RLIM_INFINITY};
@@ -103,6 +123,7 @@ static int make(void)
 		weft__space_base = places[i].base;
 		weft__space_size = places[i].size;
 		fd = memfd;
+		remember_file();
 		ours = use_fd = true;
 	}
 	return err;
@@ -130,7 +151,8 @@ void weft__space_unref(void)
 	weft__lock(&weft__space_lock);
 	if (!--refs) {
 		syscall(SYS_munmap, weft__space_base, weft__space_size);
-		close(fd);
+		if (file_is_ours())
+			close(fd);
 		fd = -1;
 		weft__space_base = weft__space_size = 0;
 		ours = use_fd = false;
@@ -141,7 +163,7 @@ void weft__space_unref(void)
 int weft__space_where(struct weft__space *ret)
 {
 	*ret = (struct weft__space){weft__space_base, weft__space_size};
-	return fd;
+	return file_is_ours() ? fd : -1;
 }
 
 int weft__space_attach(const struct weft__space *s, int memfd)
@@ -155,7 +177,7 @@ int weft__space_attach(const struct weft__space *s, int memfd)
 		err = -ENOMEM;
 	if (err)
 		return err;
-	if (fd >= 0)
+	if (file_is_ours())
 		close(fd);
 	weft__space_base = s->base;
 	weft__space_size = s->size;
@@ -187,7 +209,7 @@ static void whole_pages(const void *p, size_t *n, uintptr_t *ret)
 
 static int back_step(uintptr_t at, size_t n)
 {
-	if (use_fd)
+	if (use_fd && file_is_ours())
 		return posix_fallocate(fd, (off_t)(at - weft__space_base), (off_t)n);
 	return madvise((void *)at, n, MADV_POPULATE_WRITE) ? errno : 0;
 }

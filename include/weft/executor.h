@@ -46,7 +46,8 @@ struct weft_stats {
  *
  *   inline                                  run at once in the caller
  *   threads[:N][,queue=N][,name=TEXT][,pin=1][,spin=MICROSECONDS]           a pool of N threads
- *   processes[:N][,queue=N][,name=TEXT][,start=nursery|fork][,max_tasks=N][,slot=BYTES][,large=BYTES]
+ *   processes[:N][,queue=N][,name=TEXT][,start=nursery|fork|spawn][,max_tasks=N][,slot=BYTES][,large=BYTES]
+ *       [,max_rss=MIB][,max_cpu=SECONDS][,max_files=N][,max_memory=MIB][,nice=N][,pin=1][,sandbox=1]
  *
  * N defaults to weft_cpu_count(); for the rest see weft/thread_pool.h and weft/process_pool.h.
  *

@@ -38,6 +38,8 @@ struct weft_death {
 	int signal;           /* that killed it; 0: it exited */
 	int code;             /* its exit status, where signal is 0 */
 	bool core;            /* it left a core dump */
+	bool oom;             /* probably for want of memory: SIGKILL, not by this library, and the control
+			       * group of the pool has counted a victim since the last such death */
 	struct rusage rusage; /* ru_utime, ru_stime, ru_maxrss (KiB), ru_minflt, ru_majflt; the rest is 0 */
 };
 

@@ -51,6 +51,10 @@ TEST(env_good_specs)
 	check_name("processes", processes);
 	check_name("processes:1", "processes:1");
 	check_name("processes:1,start=nursery", "processes:1");
+	check_name("processes:1,start=spawn", "processes:1");
+	check_name("processes:1,max_rss=1048576,max_cpu=1000000,max_files=1048576,nice=19", "processes:1");
+	check_name("processes:1,max_files=16,max_memory=1048576,nice=0,pin=0,sandbox=0", "processes:1");
+	check_name("processes:1,pin=1,max_cpu=1", "processes:1");
 	check_name("processes:2,name=workers", "workers");
 	check_name("processes:1,queue=9,max_tasks=3,slot=128,name=x", "x");
 	if (!TEST_UNDER_TSAN)
@@ -92,7 +96,7 @@ TEST(env_bad_specs)
 		{"inline:2", -EINVAL},
 		{"inline,queue=2", -EINVAL},
 		{"processes:2,start=", -EINVAL},
-		{"processes:2,start=spawn", -EINVAL},
+		{"processes:2,start=spawned", -EINVAL},
 		{"processes:2,slot=big", -EINVAL},
 		{"threads:0", -ERANGE},
 		{"threads:1025", -ERANGE},
@@ -106,6 +110,22 @@ TEST(env_bad_specs)
 		{"processes:1,slot=63", -ERANGE},
 		{"processes:1,slot=268435457", -ERANGE},
 		{"processes:1,max_tasks=4294967296", -ERANGE},
+		{"processes:1,max_rss=0", -ERANGE},
+		{"processes:1,max_rss=1048577", -ERANGE},
+		{"processes:1,max_cpu=0", -ERANGE},
+		{"processes:1,max_cpu=1000001", -ERANGE},
+		{"processes:1,max_files=7", -ERANGE},
+		{"processes:1,max_files=1048577", -ERANGE},
+		{"processes:1,max_memory=0", -ERANGE},
+		{"processes:1,max_memory=1048577", -ERANGE},
+		{"processes:1,nice=20", -ERANGE},
+		{"processes:1,pin=2", -ERANGE},
+		{"processes:1,sandbox=2", -ERANGE},
+		{"processes:1,nice=-1", -EINVAL},
+		{"processes:1,sandbox=yes", -EINVAL},
+		{"processes:1,sandbox=1,start=fork", -EINVAL},
+		{"threads:1,sandbox=1", -EINVAL},
+		{"threads:1,max_rss=1", -EINVAL},
 		{"uring", -ENOSYS},
 		{"mpi", -ENOSYS},
 	};
@@ -294,6 +314,24 @@ TEST(env_options_of_processes)
 	o.queue = (1u << 30) + 1;
 	CHECK_EQ(weft_process_pool_new(&ex, &o), -ERANGE);
 	o.queue = 0;
+	o.flags = 4;
+	CHECK_EQ(weft_process_pool_new(&ex, &o), -EINVAL);
+	o.flags = 0;
+	o.max_files = 7;
+	CHECK_EQ(weft_process_pool_new(&ex, &o), -ERANGE);
+	o.max_files = 0;
+	o.nice = 20;
+	CHECK_EQ(weft_process_pool_new(&ex, &o), -ERANGE);
+	o.nice = 0;
+	o.max_cpu = 1000001;
+	CHECK_EQ(weft_process_pool_new(&ex, &o), -ERANGE);
+	o.max_cpu = 0;
+	o.max_rss = (1u << 20) + 1;
+	CHECK_EQ(weft_process_pool_new(&ex, &o), -ERANGE);
+	o.max_rss = 0;
+	o.max_memory = (1u << 20) + 1;
+	CHECK_EQ(weft_process_pool_new(&ex, &o), -ERANGE);
+	o.max_memory = 0;
 	o.start = (enum weft_start)9;
 	int err = weft_process_pool_new(&ex, &o);
 	CHECK(err == -EINVAL || err == -ERANGE);

@@ -88,60 +88,61 @@ static void check_death(const char *spec, enum crash_how how, int sig, int code)
 	weft_executor_free(ex);
 }
 
-static void check_both_starts(enum crash_how how, int sig, int code)
+static void check_all_starts(enum crash_how how, int sig, int code)
 {
+	check_death("processes:2,start=spawn", how, sig, code);
 	check_death("processes:2", how, sig, code);
 	check_death("processes:2,start=fork", how, sig, code);
 }
 
 TEST(death_by_segv)
 {
-	check_both_starts(CRASH_SEGV, SIGSEGV, 0);
+	check_all_starts(CRASH_SEGV, SIGSEGV, 0);
 }
 
 TEST(death_by_abort)
 {
-	check_both_starts(CRASH_ABRT, SIGABRT, 0);
+	check_all_starts(CRASH_ABRT, SIGABRT, 0);
 }
 
 TEST(death_by_fpe)
 {
-	check_both_starts(CRASH_FPE, SIGFPE, 0);
+	check_all_starts(CRASH_FPE, SIGFPE, 0);
 }
 
 TEST(death_by_illegal_instruction)
 {
-	check_both_starts(CRASH_ILL, SIGILL, 0);
+	check_all_starts(CRASH_ILL, SIGILL, 0);
 }
 
 TEST(death_by_bus_error)
 {
-	check_both_starts(CRASH_BUS, SIGBUS, 0);
+	check_all_starts(CRASH_BUS, SIGBUS, 0);
 }
 
 TEST(death_by_kill)
 {
-	check_both_starts(CRASH_KILL, SIGKILL, 0);
+	check_all_starts(CRASH_KILL, SIGKILL, 0);
 }
 
 TEST(death_by_term)
 {
-	check_both_starts(CRASH_TERM, SIGTERM, 0);
+	check_all_starts(CRASH_TERM, SIGTERM, 0);
 }
 
 TEST(death_by_stack_overflow)
 {
-	check_both_starts(CRASH_STACK, SIGSEGV, 0);
+	check_all_starts(CRASH_STACK, SIGSEGV, 0);
 }
 
 TEST(death_by_exit_0)
 {
-	check_both_starts(CRASH_EXIT_0, 0, 0);
+	check_all_starts(CRASH_EXIT_0, 0, 0);
 }
 
 TEST(death_by_exit_3)
 {
-	check_both_starts(CRASH_EXIT_3, 0, 3);
+	check_all_starts(CRASH_EXIT_3, 0, 3);
 }
 
 /* How a process ends whose first thread leaves below main() is the C library's affair. */
@@ -165,7 +166,7 @@ TEST(death_by_pthread_exit)
 
 TEST(death_by_exec)
 {
-	check_both_starts(CRASH_EXEC, 0, 0);
+	check_all_starts(CRASH_EXEC, 0, 0);
 }
 
 TEST(death_of_the_only_worker)

@@ -5,9 +5,12 @@
 #include "crash_kit.h"
 
 #include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -18,6 +21,24 @@ weft_executor *crash_open(const char *spec)
 	weft_executor *ex = NULL;
 	REQUIRE_EQ(weft_executor_open(&ex, spec), 0);
 	REQUIRE(ex != NULL);
+	return ex;
+}
+
+#if defined(__SANITIZE_ADDRESS__) || TEST_UNDER_TSAN
+#define UNDER_SANITIZER true
+#else
+#define UNDER_SANITIZER false
+#endif
+
+weft_executor *crash_open_sandbox(const char *spec)
+{
+	weft_executor *ex = NULL;
+	if (UNDER_SANITIZER)
+		SKIP("sanitizers make calls of their own");
+	int err = weft_executor_open(&ex, spec);
+	if (err == -ENOTSUP)
+		SKIP("no seccomp filters here");
+	REQUIRE_EQ(err, 0);
 	return ex;
 }
 
@@ -143,6 +164,13 @@ static void die(enum crash_how how)
 	}
 }
 
+int crash_just_die_fn(weft_call *call, const void *arg, void *result)
+{
+	(void)call, (void)result;
+	die(*(const enum crash_how *)arg);
+	return 7;
+}
+
 int crash_die_fn(weft_call *call, const void *arg, void *result)
 {
 	const struct crash_order *order = arg;
@@ -184,4 +212,44 @@ int crash_deaf_fn(weft_call *call, const void *arg, void *result)
 weft_task crash_task(weft_fn *fn, const struct crash_order *order)
 {
 	return (weft_task){.fn = fn, .arg = order, .arg_size = sizeof *order};
+}
+
+void crash_copy_file(const char *from, const char *to)
+{
+	char buffer[65536];
+	int in = open(from, O_RDONLY | O_CLOEXEC),
+	    out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
+	ssize_t n;
+	REQUIRE(in >= 0 && out >= 0);
+	while ((n = read(in, buffer, sizeof buffer)) > 0)
+		REQUIRE_EQ(write(out, buffer, (size_t)n), n);
+	REQUIRE_EQ(n, 0);
+	close(in);
+	close(out);
+}
+
+const char *crash_plugin(int build)
+{
+	static char path[2][PATH_MAX];
+	char from[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", from, sizeof from - 64);
+	REQUIRE(n > 0);
+	from[n] = '\0';
+	snprintf(strrchr(from, '/') + 1, 64, "plugin%d.so", build);
+	snprintf(path[build - 1], PATH_MAX, "%s/plugin%d.so", test_dir(), build);
+	crash_copy_file(from, path[build - 1]);
+	return path[build - 1];
+}
+
+weft_fn *crash_load(const char *path)
+{
+	weft_fn *fn = NULL;
+	void *file = dlopen(path, RTLD_NOW);
+	if (!file)
+		fprintf(stderr, "%s\n", dlerror());
+	REQUIRE(file != NULL);
+	void *symbol = dlsym(file, "plugin_fn");
+	REQUIRE(symbol != NULL);
+	memcpy(&fn, &symbol, sizeof fn);
+	return fn;
 }

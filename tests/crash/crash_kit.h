@@ -11,6 +11,9 @@
 
 weft_executor *crash_open(const char *spec);
 
+/* The same of a pool with sandbox=1; skips the test where there can be none. */
+weft_executor *crash_open_sandbox(const char *spec);
+
 /* Submits n squares, waits for them, checks them. */
 void crash_check_works(weft_executor *ex, size_t n);
 
@@ -57,6 +60,17 @@ int crash_sit_fn(weft_call *call, const void *arg, void *result);
 
 /* Sets the word to the pid of the worker, then loops for ever, deaf to signals that can be ignored. */
 int crash_deaf_fn(weft_call *call, const void *arg, void *result);
+
+/* Ends its worker; the argument is an enum crash_how. */
+int crash_just_die_fn(weft_call *call, const void *arg, void *result);
+
+void crash_copy_file(const char *from, const char *to);
+
+/* Copies build 1 or 2 of the plugin, which lies beside this program, to the test's directory; each once. */
+const char *crash_plugin(int build);
+
+/* Loads it, for good, and returns the task that is in it. */
+weft_fn *crash_load(const char *path);
 
 /* A task with one of these bodies. */
 weft_task crash_task(weft_fn *fn, const struct crash_order *order);

@@ -51,14 +51,16 @@ static void set_up(struct scene *s)
 	struct weft_process_pool_opts o = {
 		.size = sizeof o, .workers = LANES, .queue = 64, .slot_size = 1024};
 	struct weft_executor_ops ops = pool_ops;
-	int sock[2];
+	int sock[2], plan;
 
 	memset(s, 0, sizeof *s);
 	fuzz_check(!check_opts(&o));
 	s->pool = allocate(&o);
 	fuzz_check(s->pool && !socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sock));
-	s->pool->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	s->pool->sock = sock[0];
+	plan = plan_create(&s->pool->plan, &o);
+	fuzz_check(plan >= 0 && !process_bell_open(s->pool));
+	process_file_set(&s->pool->plan_fd, plan);
+	process_file_set(&s->pool->sock, sock[0]);
 	s->nursery = sock[1];
 	ops.workers = LANES;
 	ops.slot_size = o.slot_size;
@@ -135,7 +137,7 @@ static void tell(struct scene *s, struct fuzz_bytes *b)
 	if (how & 2)
 		fds[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	/* A nursery says of each worker once that it is there. */
-	if (m.kind == NURSERY_SPAWNED && m.lane < LANES && s->pool->lane[m.lane].pidfd >= 0)
+	if (m.kind == NURSERY_SPAWNED && m.lane < LANES && s->pool->lane[m.lane].pidfd.fd >= 0)
 		m.kind = NURSERY_DIED;
 	hear(s->pool, &m, fds);
 }

@@ -47,16 +47,16 @@ static void stage_init(struct stage *s)
 	s->pool.lane = &s->lane;
 	s->pool.low = INT32_MAX;
 	s->pool.wake_at = WEFT_FOREVER;
-	s->pool.sock = s->pool.nursery = -1;
-	s->pool.bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	REQUIRE(s->pool.bell >= 0);
+	s->pool.sock.fd = s->pool.nursery.fd = -1;
+	process_file_set(&s->pool.bell, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+	REQUIRE(s->pool.bell.fd >= 0);
 	s->memfd = lane_create(&s->lane.shared, SLOT_SIZE, 0);
 	REQUIRE(s->memfd >= 0);
 	s->memory = (struct lane_memory){.lane = s->lane.shared, .users = 1};
 	s->lane.memory = &s->memory;
 	s->lane.store.size = lane_store_size(SLOT_SIZE);
 	s->lane.life = LANE_UP;
-	s->lane.pidfd = -1;
+	s->lane.pidfd.fd = -1;
 	REQUIRE_EQ(weft_executor_new(&s->pool.ex, "stage", &ops, &s->pool), 0);
 }
 
@@ -64,7 +64,7 @@ static void stage_fini(struct stage *s)
 {
 	munmap(s->lane.shared, lane_size(SLOT_SIZE));
 	close(s->memfd);
-	close(s->pool.bell);
+	process_file_close(&s->pool.bell);
 	weft_executor_free(s->pool.ex);
 }
 

@@ -97,7 +97,7 @@ TEST(good_texts)
 		{"threads,queue=4", "threads", false, 0, 1},
 		{"processes:4,start=fork,max_tasks=100", "processes", true, 4, 2},
 		{"t," TEXT_15 "=" TEXT_63, "t", false, 0, 1},
-		{"t,a=1,b=2,c=3,d=4,e=5,f=6,g=7,h=8", "t", false, 0, 8},
+		{"t,a=1,b=2,c=3,d=4,e=5,f=6,g=7,h=8,i=1,j=1,k=1,l=1,m=1,n=1,o=1,p=1", "t", false, 0, 16},
 		{"t,a=b=c:d", "t", false, 0, 1},
 		{"t,name=\xc3\xa9", "t", false, 0, 1},
 	};
@@ -164,7 +164,7 @@ TEST(bad_texts)
 		{"t,a=1,b=2,a=3", -EINVAL},
 		{"t," TEXT_15 "4=1", -EINVAL},
 		{"t,a=" TEXT_63 "4", -EINVAL},
-		{"t,a=1,b=2,c=3,d=4,e=5,f=6,g=7,h=8,i=9", -EINVAL},
+		{"t,a=1,b=2,c=3,d=4,e=5,f=6,g=7,h=8,i=1,j=1,k=1,l=1,m=1,n=1,o=1,p=1,q=1", -EINVAL},
 	};
 	struct weft__spec spec, same;
 	memset(&spec, 0x5a, sizeof spec);
