@@ -52,14 +52,12 @@ int lane_create(struct lane **ret, size_t slot_size, uint32_t max_tasks)
 
 /* Whoever clears asleep wakes: the worker may have slept, run and slept again since we changed what it
  * looks at, so the word it sleeps on must be the one that says that it does. */
-bool lane_wake(struct lane *lane)
+void lane_wake(struct lane *lane)
 {
 	/* B1 seq_cst: after our change; pairs with the fence in worker.c. */
 	atom_fence(seq_cst);
-	if (!atom_load(&lane->asleep, relaxed) || !atom_swap(&lane->asleep, 0, relaxed))
-		return false;
-	weft__wake(&lane->asleep, 1, WEFT__SHARED);
-	return true;
+	if (atom_load(&lane->asleep, relaxed) && atom_swap(&lane->asleep, 0, relaxed))
+		weft__wake(&lane->asleep, 1, WEFT__SHARED);
 }
 
 void lane_publish(struct lane *lane, unsigned i, uint32_t tell)

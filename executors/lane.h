@@ -172,9 +172,9 @@ void lane_store_give(struct lane_store *s, size_t end);                     /* t
 /* The pool's side: lane.c */
 int lane_create(struct lane **ret, size_t slot_size, uint32_t max_tasks); /* returns its memfd */
 void lane_publish(struct lane *lane, unsigned i, uint32_t tell);          /* the request is written */
-bool lane_wake(struct lane *lane);                        /* something is published; true: it slept */
-void lane_end(struct lane *lane);                         /* the worker leaves */
-bool lane_take_back(struct lane_slot *slot);              /* it had not begun */
+void lane_wake(struct lane *lane);                                        /* something is published */
+void lane_end(struct lane *lane);                                         /* the worker leaves */
+bool lane_take_back(struct lane_slot *slot);                              /* it had not begun */
 uint32_t lane_tell(struct lane_slot *slot, uint32_t how); /* the word then; 0: it is not on its way */
 bool lane_listen(struct lane *lane);                      /* true: look again first */
 void lane_hunger(struct lane *lane);                      /* then look whether it is idle */

@@ -133,7 +133,7 @@ void lanes_wake(struct process_pool *p)
 	for (p->fresh = NULL; e; e = next) {
 		next = e->next_fresh == e ? NULL : e->next_fresh;
 		e->next_fresh = NULL;
-		e->woken = lane_wake(e->shared) ? e->head : e->woken;
+		lane_wake(e->shared);
 	}
 }
 

@@ -66,7 +66,6 @@ struct lane_end {
 	pid_t pid;
 	struct process_file pidfd;
 	uint32_t head, tail;
-	uint32_t woken; /* the worker slept when head came to this */
 	unsigned tasks; /* in it */
 	uint32_t given; /* since the worker started, for max_tasks */
 	unsigned timed; /* of its tasks: that have a deadline */

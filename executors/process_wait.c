@@ -100,7 +100,7 @@ int process_attend(void *pool, weft_task *t, struct weft__spinner *spinner, weft
 	struct process_pool *p = pool;
 	struct spot s;
 	weft_time since;
-	bool found, asleep; /* the worker has only just been woken, for this */
+	bool found;
 	int err = 0;
 
 	weft__lock(&p->lock);
@@ -109,9 +109,8 @@ int process_attend(void *pool, weft_task *t, struct weft__spinner *spinner, weft
 		return -EAGAIN;
 	}
 	s.memory->users++;
-	asleep = sleep && s.e->woken == s.e->head && s.e->tasks == 1;
 	weft__unlock(&p->lock);
-	found = asleep ? !is_on_its_way(&s) : look(&s, weft__future(t), spinner);
+	found = look(&s, weft__future(t), spinner);
 	since = weft__spin_asleep(spinner);
 	weft__lock(&p->lock);
 	if (!found)

@@ -107,7 +107,7 @@ static int furnish(const struct place *p, unsigned slot)
 static int make(size_t limit, weft_region **ret)
 {
 	/* Its size does not depend on where it is. */
-	size_t total = (size_t)(weft__map_at(NULL, limit).data - (char *)NULL) + limit, at;
+	size_t total = weft__map_size(limit) + limit, at;
 	struct weft__space s;
 	unsigned slot = free_slot();
 	int err = slot < WEFT_REGIONS_MAX ? 0 : -ENOSPC;
@@ -200,7 +200,7 @@ static int claimed(const weft_region *r, struct place *ret)
 	if (!p.id || p.limit < WEFT_REGION_LIMIT_MIN || p.limit > WEFT_REGION_LIMIT_MAX ||
 	    p.limit % CHUNK_SIZE)
 		return -EINVAL;
-	p.total = (size_t)(weft__map_at(NULL, p.limit).data - (char *)NULL) + p.limit;
+	p.total = weft__map_size(p.limit) + p.limit;
 	if (!weft__space_has(r, p.total))
 		return -EINVAL;
 	*ret = p;

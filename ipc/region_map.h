@@ -119,6 +119,16 @@ static inline size_t round_up(size_t x, size_t to)
 	return (x + to - 1) / to * to;
 }
 
+/* How many bytes of a region lie before its data. */
+static inline size_t weft__map_size(size_t limit)
+{
+	size_t chunks = limit / CHUNK_SIZE;
+	size_t at = round_up(sizeof(struct weft_region), REGION_ALIGN);
+
+	at = round_up(at + CLASSES * ((chunks + 63) / 64) * sizeof(atom_u64), REGION_ALIGN);
+	return round_up(at + chunks * sizeof(struct chunk), CHUNK_SIZE);
+}
+
 static inline struct weft__map weft__map_at(void *start, size_t limit)
 {
 	struct weft__map m = {.head = start, .chunks = limit / CHUNK_SIZE};
@@ -128,7 +138,7 @@ static inline struct weft__map weft__map_at(void *start, size_t limit)
 	m.summary = (atom_u64 *)(void *)((char *)start + at);
 	at = round_up(at + CLASSES * m.words * sizeof *m.summary, REGION_ALIGN);
 	m.chunk = (struct chunk *)(void *)((char *)start + at);
-	m.data = (char *)start + round_up(at + m.chunks * sizeof *m.chunk, CHUNK_SIZE);
+	m.data = (char *)start + weft__map_size(limit);
 	return m;
 }
 

@@ -49,8 +49,8 @@ command_of() {
 		;;
 	fuzz) echo "sh tests/fuzz/fuzz.sh 60" ;;
 	tidy)
-		echo "cmake --preset clang && $(find_tidy || :) -p build/clang --quiet --warnings-as-errors='*'" \
-			"core/*.c executors/*.c"
+		echo "cmake --preset clang && ls core/*.c ipc/*.c executors/*.c |" \
+			"xargs -n 4 -P $(nproc) $(find_tidy || :) -p build/clang --quiet --warnings-as-errors='*'"
 		;;
 	*)
 		echo "nightly.sh: no part $1" >&2

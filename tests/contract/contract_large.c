@@ -326,11 +326,12 @@ TEST(large_cancelled_in_the_queue)
 	enum { SMALL_ONES = 1500, ROUNDS = 5 };
 	static weft_task small[SMALL_ONES];
 	struct test_hold h;
-	void *arg = calloc(1, LARGE);
 	weft_executor *ex;
+	void *arg;
 
 	if (is_local())
 		SKIP("no memory of the executor's here");
+	arg = calloc(1, LARGE);
 	ex = test_executor_with("large=4194304");
 	test_hold_begin(&h, ex, test_workers());
 	for (unsigned i = 0; i < SMALL_ONES; i++) {
@@ -391,18 +392,15 @@ static int once_fn(weft_call *call, const void *arg, void *result)
 
 TEST(large_runs_again)
 {
+	weft_task t = {.fn = once_fn, .arg_size = LARGE, .result_size = LARGE, .flags = WEFT_TASK_IDEMPOTENT};
+	unsigned char *arg, *result;
 	weft_executor *ex;
-	unsigned char *arg = malloc(LARGE), *result = calloc(1, LARGE);
-	weft_task t = {.fn = once_fn,
-		       .arg = arg,
-		       .arg_size = LARGE,
-		       .result = result,
-		       .result_size = LARGE,
-		       .flags = WEFT_TASK_IDEMPOTENT};
 
 	if (is_local())
 		SKIP("no workers that could die");
 	ex = test_executor();
+	t.arg = arg = malloc(LARGE);
+	t.result = result = calloc(1, LARGE);
 	filled(arg, LARGE, 5);
 	test_board((test_ref *)(void *)arg);
 	run(ex, &t);
@@ -416,13 +414,14 @@ TEST(large_runs_again)
 TEST(large_without_room_for_regions)
 {
 	struct rlimit most = {.rlim_cur = (rlim_t)1 << 45, .rlim_max = RLIM_INFINITY};
+	weft_task t = {.fn = nothing_fn, .arg_size = LARGE};
 	weft_executor *ex;
-	void *arg = calloc(1, LARGE);
-	weft_task t = {.fn = nothing_fn, .arg = arg, .arg_size = LARGE};
+	void *arg;
 
 	if (is_local() || TEST_UNDER_TSAN || setrlimit(RLIMIT_AS, &most))
 		SKIP("no regions in the way, or no such limit");
 	ex = test_executor();
+	t.arg = arg = calloc(1, LARGE);
 	CHECK_EQ(weft_submit(ex, &t), -E2BIG);
 	t.arg_size = 1000;
 	run(ex, &t);

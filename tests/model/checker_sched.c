@@ -20,8 +20,6 @@ struct run run;
 
 static void *body_sp; /* where model_run was called */
 static jmp_buf body_end;
-static unsigned char arena[1 << 16];
-static size_t arena_used;
 
 /* The options of one scheduling decision. */
 enum action { RUN, TIME_OUT, WAKE_UP, DIE };
@@ -49,7 +47,6 @@ void run_begin(const struct model *m)
 	views_clear(&run.thread[0]);
 	run.thread[0].cur.clock[0] = 1;
 	locals_reset();
-	arena_used = 0;
 	memory_reset();
 	race_reset();
 	if (setjmp(body_end) == 0)
@@ -136,24 +133,6 @@ void model_outcome(const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(run.outcome, sizeof run.outcome, fmt, args);
 	va_end(args);
-}
-
-void *model_alloc(size_t size)
-{
-	size_t rounded = (size + 63) & ~(size_t)63;
-	void *p = arena + arena_used;
-
-	if (rounded > sizeof arena - arena_used)
-		too_large("allocations");
-	arena_used += rounded;
-	memset(p, 0xa5, rounded);
-	return p;
-}
-
-void model_free(void *p, size_t size)
-{
-	if (p)
-		model_gone(p, size);
 }
 
 /* ---- Who runs next. ---- */

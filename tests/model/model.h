@@ -107,10 +107,6 @@ void model_name(const void *word, const char *name);
 /* From now on nobody may touch these bytes, though somebody may still wake by their address. */
 void model_gone(const void *p, size_t size);
 
-/* Memory until the end of the execution, full of rubbish. Freed memory is gone, and not used again. */
-void *model_alloc(size_t size);
-void model_free(void *p, size_t size);
-
 /* Is thread dead? For the body, after model_run. */
 bool model_died(int thread);
 

@@ -11,7 +11,9 @@
 #include "atomic.h"
 #include "model.h"
 
-enum { FIRST_SIZE = 2, ITEMS = 3, EMPTY = 0, ABORT = -1 };
+#include <string.h>
+
+enum { FIRST_SIZE = 2, ITEMS = 3, EMPTY = 0, ABORT = -1, ARRAYS = 3 };
 
 struct array {
 	atom_u64 size;
@@ -22,6 +24,8 @@ static struct {
 	atom_u64 top, bottom;
 	atom_ptr array;
 } q;
+static struct array arrays[ARRAYS];
+static unsigned n_arrays;
 static bool unsigned_indices, relaxed_publish;
 static unsigned taken[ITEMS + 1]; /* by the owner */
 static unsigned stolen[2][ITEMS + 1];
@@ -33,8 +37,10 @@ static bool less(uint64_t a, uint64_t b)
 
 static struct array *new_array(uint64_t size)
 {
-	struct array *a = model_alloc(sizeof *a);
+	struct array *a = &arrays[n_arrays++];
 
+	model_assert(n_arrays <= ARRAYS);
+	memset(a, 0xa5, sizeof *a);
 	atom_store(&a->size, size, relaxed);
 	return a;
 }
@@ -136,6 +142,7 @@ static void deque(uint64_t start, unsigned pushes, unsigned thieves)
 
 	n = pushes;
 	q.top = q.bottom = start;
+	n_arrays = 0;
 	q.array = new_array(FIRST_SIZE);
 	for (unsigned i = 0; i <= ITEMS; i++)
 		taken[i] = stolen[0][i] = stolen[1][i] = 0;

@@ -108,29 +108,28 @@ MODEL(trylock_excludes)
 }
 
 /* Who gets the lock last frees it: unlock may not touch it after its store, but for the address. */
-struct counted {
+static struct {
 	struct weft__lock lock;
 	int refs;
-};
-static struct counted *counted;
+} counted;
 
 THREAD(drop)
 {
 	bool last;
 
-	weft__lock(&counted->lock);
-	last = --counted->refs == 0;
-	weft__unlock(&counted->lock);
+	weft__lock(&counted.lock);
+	last = --counted.refs == 0;
+	weft__unlock(&counted.lock);
 	if (last)
-		model_free(counted, sizeof *counted);
+		model_gone(&counted, sizeof counted);
 }
 
 MODEL(lock_goes_with_its_object)
 {
 	start();
 	model_impatient();
-	counted = model_alloc(sizeof *counted);
-	*counted = (struct counted){.refs = 2};
+	counted.lock = (struct weft__lock){0};
+	counted.refs = 2;
 	model_thread("A", drop, NULL);
 	model_thread("B", drop, NULL);
 	model_run();

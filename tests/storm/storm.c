@@ -190,15 +190,18 @@ static int by_size(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* And frees them. */
 static void print_figures(const char *name, struct figures f)
 {
 	if (!f.n) {
 		printf(", \"%s_us\": null", name);
+		free(f.us);
 		return;
 	}
 	qsort(f.us, f.n, sizeof *f.us, by_size);
 	printf(", \"%s_us\": {\"n\": %zu, \"p50\": %.0f, \"p99\": %.0f, \"p99.9\": %.0f, \"max\": %.0f}",
 	       name, f.n, f.us[f.n / 2], f.us[f.n * 99 / 100], f.us[f.n * 999 / 1000], f.us[f.n - 1]);
+	free(f.us);
 }
 
 static struct figures kill_to_done(const struct storm *s)
@@ -312,6 +315,9 @@ static bool end(struct storm *s, uint64_t tasks)
 	weft_cq_free(s->cq);
 	weft_executor_free(s->ex);
 	storm_group_free();
+	free(s->rage.kill);
+	free(s->dead);
+	free(s->seat);
 	return whole;
 }
 
