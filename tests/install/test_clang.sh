@@ -10,8 +10,8 @@ clang=$(command -v clang-14 || command -v clang) || {
 }
 cd "$WEFT_SOURCE_DIR"
 status=0
-for source in core/*.c executors/*.c; do
-	"$clang" -std=c11 -D_GNU_SOURCE -Iinclude -Icore -Iexecutors -fsyntax-only \
+for source in core/*.c ipc/*.c executors/*.c; do
+	"$clang" -std=c11 -D_GNU_SOURCE -Iinclude -Icore -Iipc -Iexecutors -fsyntax-only \
 		-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror "$source" || status=1
 done
 exit $status
