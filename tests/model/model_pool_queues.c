@@ -386,6 +386,7 @@ static void check_room(void)
 MODEL(pool_room_by_a_worker)
 {
 	start(1, 1);
+	model_preemptions(-1);
 	kit_submit(0, NULL);
 	model_thread("worker", take_one, NULL);
 	model_thread("submitter", wait_for_room, NULL);
@@ -396,6 +397,7 @@ MODEL(pool_room_by_a_worker)
 MODEL(pool_room_by_a_canceller)
 {
 	start(1, 1);
+	model_preemptions(-1);
 	kit_submit(0, NULL);
 	model_thread("canceller", cancel_only, NULL);
 	model_thread("submitter", wait_for_room, NULL);
