@@ -98,6 +98,8 @@ static void check_socket(int fd)
 /* Sockets with a message in them, at every number the pool had: none is read, written or closed. */
 TEST(stolen_numbers_belong_to_others)
 {
+	if (TEST_UNDER_TSAN)
+		SKIP("what the program does here is a race of descriptors");
 	int pair[2];
 	REQUIRE_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
 	int far = fcntl(pair[0], F_DUPFD_CLOEXEC, 500), near = fcntl(pair[1], F_DUPFD_CLOEXEC, 501);
@@ -131,6 +133,8 @@ TEST(stolen_numbers_belong_to_others)
 /* A child of the program's, whose pidfd has the number that a worker's had. */
 TEST(stolen_pidfds_kill_nobody)
 {
+	if (TEST_UNDER_TSAN)
+		SKIP("what the program does here is a race of descriptors");
 	weft_executor *ex = crash_open("processes:2");
 	struct crash_order order = {.word = 3};
 	uint32_t *board = test_board(&order.ref);
