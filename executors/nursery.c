@@ -44,19 +44,13 @@ struct nursery {
 
 enum { POLL_FIXED = 2 };
 
-static void reset_signals(bool nursery)
+/* As in a worker; but what is sent to a whole group or session is not for the nursery. */
+static void reset_signals(void)
 {
-	static const int spared[] = {SIGHUP, SIGQUIT, SIGTERM};
-	sigset_t none;
-
-	for (int s = 1; s < NSIG; s++)
-		signal(s, SIG_DFL);
-	/* What a terminal sends to its whole foreground group is for the caller to decide on. */
-	signal(SIGINT, SIG_IGN);
-	for (size_t i = 0; nursery && i < sizeof spared / sizeof spared[0]; i++)
-		signal(spared[i], SIG_IGN);
-	sigemptyset(&none);
-	pthread_sigmask(SIG_SETMASK, &none, NULL);
+	worker_reset_signals();
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGQUIT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
 }
 
 /* Where the caller has closed one of descriptors 0 to 2, ours must not get its number: tasks write there. */
@@ -83,7 +77,7 @@ static _Noreturn void be_worker(const struct nursery *n, int memfd, pid_t nurser
 	if (getppid() != nursery_pid)
 		_exit(0); /* it died before the line above */
 	prctl(PR_SET_NAME, "weft-worker");
-	reset_signals(false);
+	worker_reset_signals();
 	close(n->sock);
 	close(n->caller);
 	close(n->oom.fd);
@@ -255,7 +249,7 @@ _Noreturn void nursery_main(int sock)
 	struct nursery n = {.sock = sock};
 
 	prctl(PR_SET_NAME, "weft-nursery");
-	reset_signals(true);
+	reset_signals();
 	hold_standard_descriptors();
 	if (greet(&n))
 		_exit(1);

@@ -6,12 +6,26 @@
 #include "worker_start.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 enum { EXIT_NOT_STARTED = 126, EXIT_NO_MEMORY = 127 };
+
+void worker_reset_signals(void)
+{
+	sigset_t none;
+
+	for (int s = 1; s < NSIG; s++)
+		signal(s, SIG_DFL);
+	/* What a terminal sends to its whole foreground group is for the caller to decide on. */
+	signal(SIGINT, SIG_IGN);
+	sigemptyset(&none);
+	pthread_sigmask(SIG_SETMASK, &none, NULL);
+}
 
 /* Calls a function of the pool's user that is no task of anybody's: init and fini. */
 static int call_function(const struct worker_plan *plan, const struct weft__token *token, weft_call *call)
@@ -97,6 +111,7 @@ _Noreturn void worker_start(const struct worker_plan *plan, int memfd, int bell,
 	close(memfd);
 	if (lane == MAP_FAILED)
 		_exit(EXIT_NO_MEMORY);
+	worker_reset_signals(); /* in a new run of the program a library may have set its own */
 	worker_care_begin(plan, bell);
 	err = space ? map_regions(space, space_fd, &call) : 0;
 	if (!err)

@@ -15,7 +15,9 @@ enum { WORKER_LANE, WORKER_BELL, WORKER_PLAN, WORKER_SPACE, WORKER_FDS };
 /* worker_exec.c: in a fork of the nursery: runs the program again, which becomes a worker before main(). */
 _Noreturn void worker_exec(const int fds[WORKER_FDS], const struct weft__space *space);
 
-/* worker_start.c: everything, from a process with no other descriptors to its end. space NULL: the regions are there
+/* worker_start.c: every signal has its default action and is let through, but for SIGINT. */
+void worker_reset_signals(void);
+/* everything, from a process with no other descriptors to its end. space NULL: the regions are there
  * already, or there are none. */
 _Noreturn void worker_start(const struct worker_plan *plan, int memfd, int bell,
 			    const struct weft__space *space, int space_fd);
