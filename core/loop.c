@@ -5,7 +5,7 @@
  * As many runners as the executor has workers, each a task. Each owns a row of units of the loop (range.h) and
  * takes pieces from its front; when it has no more, it takes the back half of another's. The first that starts
  * has them all. So who is busy with costly indices is relieved of the rest, and nothing waits for a worker that
- * has no time for this loop.
+ * has no time for this loop. The caller is one of the runners, unless workers have begun them all.
  *
  * How large a piece is, time decides: a runner begins with one unit, and takes more and more until a piece is
  * worth its costs. What is dear after much that was cheap is met by a piece that is too large: so it is never
@@ -183,6 +183,23 @@ static int start(weft_group *g, struct loop **arg)
 	return 0;
 }
 
+/* A thread outside that waits is in the way: the workers it has just woken have one processor less, and the last
+ * of them may stay behind another one for milliseconds. So it takes the place of a worker that has not begun. */
+static void take_part(weft_executor *ex, struct loop *l)
+{
+	if (ex->ops.caps & WEFT_CAP_FIBERS || weft__inside(ex))
+		return;
+	for (uint32_t i = l->n; i-- > 0;) {
+		weft_future *f = weft__future(&l->runner[i].task);
+
+		if (weft__claim(f, PHASE_QUEUED, PHASE_RUNNING)) {
+			weft__unqueue(f);
+			weft_impl_run(&l->runner[i].task);
+			return;
+		}
+	}
+}
+
 static int run_all(weft_executor *ex, struct loop *l)
 {
 	weft_group g = {.ex = ex};
@@ -190,10 +207,12 @@ static int run_all(weft_executor *ex, struct loop *l)
 
 	weft__range_set(&l->runner[0].row, 0, l->units.count);
 	err = start(&g, &l);
-	if (err == -EAGAIN) /* the queue is full of others' tasks: be the runner oneself */
+	if (err == -EAGAIN) { /* the queue is full of others' tasks: be the runner oneself */
 		err = run(weft_current(), &l, NULL);
-	else if (!err)
+	} else if (!err) {
+		take_part(ex, l);
 		err = weft_group_wait(&g);
+	}
 	return l->error ? l->error : err;
 }
 

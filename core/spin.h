@@ -31,6 +31,7 @@ struct weft__spinner {
 struct weft__spin {
 	weft_time until;
 	unsigned turns;
+	bool shared; /* with another thread that had the processor meanwhile */
 };
 
 void weft__spin_full(const struct weft__spinner *s, struct weft__spin *spin); /* whatever it paid lately */

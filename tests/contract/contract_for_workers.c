@@ -87,6 +87,24 @@ TEST(for_full_queue)
 	weft_executor_free(ex);
 }
 
+/* A loop need not wait for who is busy with something else: its caller does it. */
+TEST(for_busy_workers)
+{
+	weft_executor *ex = local_executor();
+	struct test_hold hold;
+	if (!ex || test_is_inline() || weft_executor_caps(ex) & WEFT_CAP_FIBERS) {
+		weft_executor_free(ex);
+		return;
+	}
+	test_hold_begin(&hold, ex, test_workers());
+	memset(&loop, 0, sizeof loop);
+	CHECK_EQ(weft_for(ex, mark_body, 3, 5000, 0, &loop), 0);
+	CHECK_EQ(wrong_counts(3, 5000), 0);
+	CHECK_EQ(weft_for(ex, failing_body, 0, 5000, 1, NULL), -4000);
+	test_hold_end(&hold);
+	weft_executor_free(ex);
+}
+
 /* The first calls wait for each other: so each worker is in one of them. */
 static int meeting_body(weft_call *call, size_t begin, size_t end, void *ctx)
 {
