@@ -120,6 +120,16 @@ static struct weft__cq_item *pop_ready(weft_cq *q)
 	return n ? list_entry(n, struct weft__cq_item, node) : NULL;
 }
 
+bool weft__cq_is_ready(weft_cq *q)
+{
+	bool ready;
+
+	weft__lock(&q->lock);
+	ready = q->ready;
+	weft__unlock(&q->lock);
+	return ready;
+}
+
 /* A watched future that the calling task may run here, started. It is valid, since it has not been taken
  * from the queue. */
 static weft_future *take_watched(weft_cq *q)

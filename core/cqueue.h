@@ -26,6 +26,7 @@ struct weft_cq {
 };
 
 void weft__cq_watch(weft_cq *q, struct weft__cq_item *item, weft_future *f, void *tag);
+bool weft__cq_is_ready(weft_cq *q); /* a hint */
 int weft__cq_next(weft_cq *q, weft_time deadline, bool interruptible, struct weft__cq_item **ret);
 
 #endif

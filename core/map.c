@@ -16,8 +16,11 @@
 
 enum {
 	CHUNKS_PER_WORKER = 32, /* so that the last ones to end end together */
-	WINDOW_PER_WORKER = 4   /* so that no worker waits for the caller */
+	WINDOW_PER_WORKER = 16  /* so that no worker waits for the caller, who may wait for a processor */
 };
+
+/* Chunks that come back within this are awaited several at a time. */
+#define SOON WEFT_MS(1)
 
 struct chunk {
 	weft_task task;
@@ -38,6 +41,7 @@ struct map {
 	struct weft_cq q;
 	struct chunk *chunks;
 	struct weft__spinner spinner;
+	weft_time awaited; /* when chunks were awaited last */
 	size_t window, flying;
 	size_t next;   /* first element that has not been begun */
 	size_t end;    /* elements from here on need not be begun: n, or the first failure */
@@ -161,25 +165,48 @@ static void collect(struct map *m, struct chunk *c)
 	}
 }
 
-/* Finishes chunks itself, where the executor leaves that to who waits, for as long as looking pays; then has
- * the executor finish them. */
-static void look(struct map *m)
+/* The one in flight that has so many begun after it, or about so many: they may come back in any order. */
+static struct chunk *chunk_before(struct map *m, size_t younger)
 {
-	struct weft__spin spin = {0};
-	bool found;
+	struct chunk *found = NULL, *oldest = NULL;
 
+	for (size_t i = 0; i < m->window; i++) {
+		struct chunk *c = &m->chunks[i];
+
+		if (!c->flying)
+			continue;
+		if (m->next - c->begin > younger * m->opts.chunk && (!found || c->begin > found->begin))
+			found = c;
+		if (!oldest || c->begin < oldest->begin)
+			oldest = c;
+	}
+	return found ? found : oldest;
+}
+
+/* Waits where chunks come back so fast that a wake-up costs more than a chunk: until half of those in flight are
+ * back, or all where no more are to come. False: they do not. */
+static bool await_some(struct map *m)
+{
+	weft_time now = weft_now();
+	bool fast = now - m->awaited < SOON;
+	struct chunk *c;
+
+	m->awaited = now;
+	if (!fast)
+		return false;
+	c = chunk_before(m, m->next < m->end ? m->flying / 2 : 0);
+	/* A task has to hear of its cancellation, so there it only looks. */
+	return !weft__attend(weft_task_future(&c->task), &m->spinner, now + SOON, !weft__current);
+}
+
+/* Where the executor leaves it to who waits to finish tasks: finishes some, or has the executor do it. */
+static void attend(struct map *m)
+{
 	if (!m->ex->reap)
 		return;
-	do {
-		m->ex->reap(m->ex->self);
-		weft__lock(&m->q.lock);
-		found = m->q.ready;
-		weft__unlock(&m->q.lock);
-		if (found) {
-			weft__spin_won(&m->spinner, &spin);
-			return;
-		}
-	} while (weft__spin(&m->spinner, &spin));
+	m->ex->reap(m->ex->self);
+	if (weft__cq_is_ready(&m->q) || await_some(m))
+		return;
 	for (size_t i = 0; i < m->window; i++)
 		if (m->chunks[i].flying)
 			weft__heed(weft_task_future(&m->chunks[i].task));
@@ -193,7 +220,7 @@ static void drive(struct map *m)
 		weft_time deadline = m->stopping || !m->opts.deadline ? WEFT_FOREVER : m->opts.deadline;
 		int err;
 
-		look(m);
+		attend(m);
 		err = weft__cq_next(&m->q, deadline, !m->stopping, &item);
 
 		if (err)
