@@ -275,7 +275,7 @@ void lanes_arm(struct process_pool *p)
 {
 	bool idle = false;
 
-	if (p->armed || (!p->waiting && !p->q.n))
+	if (p->armed || p->n == 1 || (!p->waiting && !p->q.n))
 		return;
 	p->armed = true;
 	for (unsigned i = 0; i < p->n; i++)

@@ -77,9 +77,6 @@ static bool await_state(struct worker *w, struct lane_slot *slot)
 	for (;;) {
 		weft_time since;
 
-		/* At once if it is known already; tell_idle makes up for it if it is not. */
-		if (!is_for_us(atom_load(&slot->state, relaxed)))
-			ring_if(w, &w->lane->hungry);
 		if (look(w, slot))
 			return is_for_us(atom_load(&slot->state, relaxed));
 		since = weft__spin_asleep(&w->looker);
