@@ -174,7 +174,7 @@ static int start(weft_group *g, struct loop **arg)
 
 		t->fn = run;
 		t->arg = arg;
-		t->arg_size = sizeof *arg;
+		t->arg_size = sizeof *arg; /* NOLINT: of the pointer */
 		t->flags = WEFT_TASK_LOCAL;
 		err = weft_group_submit(g, t);
 		if (err)
@@ -231,7 +231,7 @@ int weft_for(weft_executor *ex, int (*body)(weft_call *call, size_t begin, size_
 	l.n = ex->ops.workers ? ex->ops.workers : 1;
 	if (l.n > l.units.count)
 		l.n = l.units.count;
-	l.most = weft__pace_most(l.units.count / l.n);
+	l.most = weft__pace_most(l.units.count / l.n); /* NOLINT: there is a unit */
 	l.runner = l.n > ON_STACK ? aligned_alloc(_Alignof(struct runner), l.n * sizeof few[0]) : few;
 	if (!l.runner)
 		return -ENOMEM;

@@ -27,8 +27,8 @@
  */
 #include "range.h"
 
-#define SHORT_NS (20 * 1000) /* to take a piece and to look at the clock costs some 30 ns */
-#define LONG_NS  (100 * 1000)
+#define SHORT_NS INT64_C(20000) /* to take a piece and to look at the clock costs some 30 ns */
+#define LONG_NS  INT64_C(100000)
 
 /* Pieces are a small part of a row, since all that is dear may lie side by side. But a short row of cheap
  * units is not worth more pieces than these. */
@@ -61,7 +61,7 @@ struct weft__units weft__units_of(size_t n, size_t grain)
 
 	if (u.per_unit > n)
 		u.per_unit = n;
-	units = (n - 1) / u.per_unit + 1;
+	units = (n - 1) / u.per_unit + 1; /* NOLINT: neither is 0 */
 	/* With more units than there are numbers, each gets several; their sum is less than n even so, since
 	 * then a grain is less than a number's share of n. */
 	u.per_unit *= (units - 1) / UINT32_MAX + 1;

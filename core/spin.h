@@ -19,7 +19,7 @@
 #include <stdbool.h>
 #include <weft/base.h>
 
-#define WEFT__SPIN_MAX (50 * 1000) /* ns */
+#define WEFT__SPIN_MAX INT64_C(50000) /* ns */
 
 /* One thread's memory of how well it paid. Zeroed: it will look in full. */
 struct weft__spinner {
