@@ -197,7 +197,7 @@ TEST(memory_to_make_processes)
 TEST(memory_of_the_nursery)
 {
 	for (int n = 2; n <= 3; n++) { /* of the first room, and of more */
-		char number[8];
+		char number[16];
 		snprintf(number, sizeof number, "%d", n);
 		setenv(NURSERY_VARIABLE, number, 1);
 		int err = weft_executor_open(&ex, "processes:20");
