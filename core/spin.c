@@ -21,23 +21,24 @@ static int64_t most(const struct weft__spinner *s)
 	return s->most ? s->most : WEFT__SPIN_MAX;
 }
 
-/* Where one processor is all there is, what one waits for can only come while one sleeps. */
-static bool is_alone(void)
-{
-	static atom_u32 answer;
-	/* Relaxed: whoever asks first, all get the same answer. */
-	uint32_t a = atom_load(&answer, relaxed);
+static atom_u32 alone; /* 0: not known yet, else 1 + the answer */
 
-	if (!a) {
-		a = weft_cpu_count() > 1 ? 1 : 2;
-		atom_store(&answer, a, relaxed);
-	}
-	return a == 2;
+bool weft__spin_alone(void)
+{
+	/* Relaxed: whoever asks first, all get the same answer. */
+	if (!atom_load(&alone, relaxed))
+		weft__spin_know(weft_cpu_count() == 1);
+	return atom_load(&alone, relaxed) == 2;
+}
+
+void weft__spin_know(bool is_alone)
+{
+	atom_store(&alone, 1 + (uint32_t)is_alone, relaxed);
 }
 
 void weft__spin_full(const struct weft__spinner *s, struct weft__spin *spin)
 {
-	if (most(s) > 0 && !is_alone())
+	if (most(s) > 0 && !weft__spin_alone())
 		spin->until = weft_now() + most(s);
 }
 
@@ -57,7 +58,7 @@ bool weft__spin(struct weft__spinner *s, struct weft__spin *spin)
 	if (!spin->until) {
 		int64_t look = most(s) - s->held_back;
 
-		if (look <= most(s) / 16 || is_alone())
+		if (look <= most(s) / 16 || weft__spin_alone())
 			return false;
 		spin->until = weft_now() + look;
 	}

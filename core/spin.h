@@ -34,6 +34,11 @@ struct weft__spin {
 	bool shared; /* with another thread that had the processor meanwhile */
 };
 
+/* Where one processor is all there is, what one waits for can only come while one sleeps. To find that out takes
+ * reading files: so a worker is told. */
+bool weft__spin_alone(void);
+void weft__spin_know(bool is_alone);
+
 void weft__spin_full(const struct weft__spinner *s, struct weft__spin *spin); /* whatever it paid lately */
 bool weft__spin(struct weft__spinner *s, struct weft__spin *spin);            /* false: long enough */
 bool weft__spin_won(struct weft__spinner *s, const struct weft__spin *spin);  /* true */

@@ -3,6 +3,7 @@
  * process_plan.c -- the pool's side of a plan: making it, and listing the files of the functions that come.
  */
 #include "module.h"
+#include "spin.h"
 #include "worker_plan.h"
 
 #include <errno.h>
@@ -108,6 +109,7 @@ int plan_create(struct worker_plan **ret, const struct weft_process_pool_opts *o
 	plan->max_cpu = o->max_cpu;
 	plan->max_files = o->max_files;
 	plan->nice = o->nice;
+	plan->alone = weft__spin_alone();
 	err = take_functions(plan, o);
 	if (!err && o->flags & WEFT_PROCESSES_SANDBOX)
 		dl_iterate_phdr(add_loaded, plan);

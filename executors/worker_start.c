@@ -4,6 +4,7 @@
  * it is up, or why not; its tasks; its fini.
  */
 #include "worker_start.h"
+#include "spin.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -112,6 +113,7 @@ _Noreturn void worker_start(const struct worker_plan *plan, int memfd, int bell,
 	if (lane == MAP_FAILED)
 		_exit(EXIT_NO_MEMORY);
 	worker_reset_signals(); /* in a new run of the program a library may have set its own */
+	weft__spin_know(plan->alone);
 	worker_care_begin(plan, bell);
 	err = space ? map_regions(space, space_fd, &call) : 0;
 	if (!err)
