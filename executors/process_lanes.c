@@ -227,6 +227,17 @@ bool lanes_have_done(const struct lane_end *e, unsigned n)
 	       (atom_load(&lane_slot_of(e, e->tail + n)->state, relaxed) & SLOT_MASK) == SLOT_DONE;
 }
 
+/* More tasks wait than the lanes hold: so the watcher is told when half of a lane is done, and fills it before its
+ * worker has nothing left. */
+static void tell_half(struct lane_end *e)
+{
+	uint32_t half = e->tail + (e->head - e->tail) / 2;
+
+	if (e->tasks > 1 && (int32_t)(e->told - e->tail) < 0 && e->task[half % LANE_SLOTS] &&
+	    lane_tell(lane_slot_of(e, half), TELL_BELL))
+		e->told = half;
+}
+
 void lanes_fill(struct process_pool *p)
 {
 	struct lane_end *e;
@@ -243,6 +254,8 @@ void lanes_fill(struct process_pool *p)
 		}
 		lane_put(p, e, t);
 	}
+	for (unsigned i = 0; p->q.n && i < p->n; i++)
+		tell_half(&p->lane[i]);
 	lanes_wake(p);
 }
 

@@ -297,6 +297,7 @@ static void release_lane(struct lane_end *e)
 	e->shared = NULL;
 	e->life = LANE_DOWN;
 	e->head = e->tail = 0;
+	e->told = e->tail - 1;
 	e->tasks = e->timed = 0;
 	e->store = (struct lane_store){.size = e->store.size};
 	memset(e->task, 0, sizeof e->task);
