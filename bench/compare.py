@@ -188,6 +188,8 @@ def turns(part, peers, x):
     for name, commands in peers.items():
         if part.workload not in commands or (name in SLOW and (x or 0) > SLOW_MOST.get(part.name, x or 0)):
             continue
+        if x is None and not report.is_shown(name, part.workload):
+            continue
         able[name] = commands[part.workload]
         if name in AGAIN and x is None:
             able[AGAIN[name]] = able[name]

@@ -60,7 +60,6 @@ PROCESS_COLUMNS = [
     Column("primes", "worst", "primes", "worst", True),
     Column("idle", "cpu_ms_per_s", "idle", "CPU ms/s", False),
     Column("tick", "cpu_ms_per_s", "tick", "CPU ms/s", False),
-    Column("create", "p50_us", "create", "us", False),
 ]
 
 # Whose tasks run in processes; and what the machine takes there, with no pool.
@@ -78,6 +77,12 @@ TABLES = [
     Table("processes", PROCESS_COLUMNS, "weft-processes", lambda peer: peer in OF_PROCESSES or peer == "weft"),
 ]
 
+
+def is_shown(peer, workload):
+    """In any table?"""
+    return any(table.has(peer) and workload in [c.workload for c in table.columns] for table in TABLES)
+
+
 # Read beside the tables; docs/benchmarks.md has the whole of it.
 MARKS = {
     ("mutex-pool", "fib"): "c", ("mutex-pool", "skynet"): "c", ("GLib", "fib"): "c", ("GLib", "skynet"): "c",
@@ -92,7 +97,7 @@ MARKS = {
 for _peer in ("Python-threads", "Python-processes", "Python-Pool", "loky", "joblib", "mpi4py"):
     MARKS[_peer, "primes"] = "p"
 for _peer in ("Python-processes", "loky"):
-    MARKS |= {(_peer, "kill"): "l", (_peer, "create"): "f"}
+    MARKS[_peer, "kill"] = "l"
 MARKS |= {("mpi4py", f"start{n}"): "s" for n in (1, 8, 64)}
 MARKS |= {("floor", workload): "m" for workload in ("flood", "flood2", "help", "fib")}
 MARKS |= {(peer, workload): "m" for peer in ("floor-spin", "floor-sleep") for workload in ("hot", "cold")}
