@@ -6,6 +6,7 @@
 # then all again: what is compared has met the same machine. scripts/bench.sh builds the programs and calls this.
 import argparse
 import collections
+import ctypes
 import datetime
 import json
 import os
@@ -103,6 +104,23 @@ def cpu_jiffies():
     return user + nice + system + irq + softirq, steal
 
 
+def adopt_orphans():
+    """What a program leaves behind becomes this one's child, so that its CPU counts as the program's."""
+    PR_SET_CHILD_SUBREAPER = 36
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def bury_orphans():
+    """They are about to end, as all workers do whose program has ended."""
+    end = time.monotonic() + 5
+    try:
+        while time.monotonic() < end:
+            if os.waitpid(-1, os.WNOHANG)[0] == 0:
+                time.sleep(0.001)
+    except ChildProcessError:
+        pass  # all have
+
+
 def run_once(command, timeout):
     """One line of figures, with how busy others kept the CPUs meanwhile; or {"failed": why}."""
     busy, stolen = cpu_jiffies()
@@ -115,8 +133,10 @@ def run_once(command, timeout):
     except subprocess.TimeoutExpired:
         os.killpg(done.pid, signal.SIGKILL)  # its worker processes too
         done.communicate()
+        bury_orphans()
         return {"failed": f"took more than {timeout:g} s"}
     seconds = time.monotonic() - begun
+    bury_orphans()
     if done.returncode:
         last = errors.strip().splitlines()
         how = f"exit {done.returncode}" if done.returncode > 0 else f"killed by signal {-done.returncode}"
@@ -263,6 +283,7 @@ def main(argv):
     parts = plan(args)
     peers, missing, order = find_wanted(args)
     os.makedirs(args.out, exist_ok=True)
+    adopt_orphans()
     path = os.path.join(args.out, "results.json")
     result = begin(args, path) | {"peers": order, "missing": missing}
     if args.quick:
