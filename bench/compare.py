@@ -6,6 +6,7 @@
 # then all again: what is compared has met the same machine. scripts/bench.sh builds the programs and calls this.
 import argparse
 import collections
+import ctypes
 import datetime
 import json
 import os
@@ -18,16 +19,22 @@ import time
 sys.dont_write_bytecode = True  # the source tree stays as it is
 import report  # noqa: E402
 
+os.environ["PYTHONDONTWRITEBYTECODE"] = "1"  # nor do the peers in Python change it
+
 HERE = os.path.dirname(os.path.abspath(__file__))
+SYSTEM_PYTHON = "/usr/bin/python3"  # what is packaged for Python is packaged for this one
+PYTHON = SYSTEM_PYTHON if os.access(SYSTEM_PYTHON, os.X_OK) else sys.executable
 
 # The program of each family of peers, and what has to be there for it.
 PROGRAMS = {
-    "weft": "the library", "floor": "a C compiler", "futex": "a C++ compiler", "pool": "a C compiler",
+    "weft": "the library", "floor": "a C compiler", "bare": "a C++ compiler", "pool": "a C compiler",
     "tbb": "libtbb-dev", "libgomp": "gcc",
     "libomp": "clang-14 and libomp-14-dev", "glib": "libglib2.0-dev", "uv": "libuv1-dev",
     "pthreadpool": "libpthreadpool-dev", "moodycamel": "libconcurrentqueue-dev", "asio": "libboost-dev",
-    "go": "golang-go", "python": "python3",
+    "go": "golang-go", "python": "python3", "joblib": "python3-joblib", "mpi4py": "python3-mpi4py and openmpi-bin",
+    "storm": "libcunit1-dev, as tests do",
 }
+SCRIPTS = ("python", "joblib", "mpi4py", "storm")
 
 # What is given to the program: in a full run, and in a quick one. Else it takes its own size.
 FULL = {"primes": ["n=4"]}
@@ -35,13 +42,14 @@ QUICK = {
     "flood": ["n=100000"], "flood2": ["n=100000"], "heap": ["n=100000"], "hot": ["n=2000"], "cold": ["n=100"],
     "help": ["n=20000"], "pending": ["n=100000"], "idle": ["n=300"], "nap": ["n=300"], "tick": ["n=300"],
     "create": ["n=20"], "fib": ["n=25"], "skynet": ["n=100000"], "sum": ["n=10000000"], "uneven": ["n=50000"],
-    "primes": ["n=1"],
+    "primes": ["n=1"], "map": ["n=100000"], "large": ["n=8"], "kill": ["n=5"], "storm1": ["n=1"], "storm20": ["n=1"],
 }
 # These take microseconds for each task and more: they are not asked for the larger points of the plots.
-SLOW = ("Python-threads", "Python-processes", "weft-processes", "pthread")
+SLOW = ("Python-threads", "pthread") + report.POOLS_OF_PROCESSES
 SLOW_MOST = {"growth-size": 10000, "growth-workers": 0}
 
-AGAIN = "weft again"  # the same program once more in each round: what differs is the machine's noise
+# These programs once more in each round: what differs is the machine's noise.
+AGAIN = {table.reference: f"{table.reference} again" for table in report.TABLES}
 FOREIGN_MOST = 0.1  # a run beside which others used more of the CPUs is repeated
 REPEATS_MOST = 2
 repeats_left = 200  # for all runs together: on a machine that is never quiet it is of no use
@@ -56,7 +64,7 @@ def parse(argv):
     p.add_argument("--only", action="append", metavar="WORKLOAD",
                    help="this one; growth, growth-size, growth-workers, growth-depth: the plots; may be repeated")
     p.add_argument("--add", action="store_true", help="keep what DIR/results.json has of other workloads")
-    p.add_argument("--peer", action="append", metavar="PEER", help="this one and weft; may be repeated")
+    p.add_argument("--peer", action="append", metavar="PEER", help="this one, beside weft; may be repeated")
     p.add_argument("--repeat", type=int, metavar="N", help="rounds; 5, or 3 where quick")
     p.add_argument("--threads", type=int, metavar="N", help="workers; as many as there are CPUs, 2 at least")
     p.add_argument("--no-growth", action="store_true", help="without the plots over sizes, workers and depth")
@@ -66,13 +74,18 @@ def parse(argv):
     return p.parse_args(argv)
 
 
+def command_of(family, build):
+    if family not in SCRIPTS:
+        return [os.path.join(build, f"peer_{family}")]
+    command = [PYTHON, os.path.join(HERE, "peers", f"peer_{family}.py")]
+    return command + ([os.path.join(build, "../../tests/storm")] if family == "storm" else [])
+
+
 def find_peers(build):
-    """Which peers there are: name -> (command, workloads); and what is missing."""
-    peers, missing = {}, []
+    """Which peers there are: name -> {workload: command}; and what is missing."""
+    peers, missing = collections.defaultdict(dict), []
     for family, needs in PROGRAMS.items():
-        command = [os.path.join(build, f"peer_{family}")]
-        if family == "python":
-            command = [sys.executable, os.path.join(HERE, "peers", "peer_python.py")]
+        command = command_of(family, build)
         try:
             listing = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
         except (OSError, subprocess.SubprocessError):
@@ -80,8 +93,8 @@ def find_peers(build):
             continue
         for line in listing.splitlines():
             name, *workloads = line.split()
-            peers[name] = (command + [name], workloads)
-    return peers, missing
+            peers[name] |= {workload: command + [name, workload] for workload in workloads}
+    return dict(peers), missing
 
 
 def cpu_jiffies():
@@ -89,6 +102,23 @@ def cpu_jiffies():
     with open("/proc/stat") as stat:
         user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, stat.readline().split()[1:9])
     return user + nice + system + irq + softirq, steal
+
+
+def adopt_orphans():
+    """What a program leaves behind becomes this one's child, so that its CPU counts as the program's."""
+    PR_SET_CHILD_SUBREAPER = 36
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def bury_orphans():
+    """They are about to end, as all workers do whose program has ended."""
+    end = time.monotonic() + 5
+    try:
+        while time.monotonic() < end:
+            if os.waitpid(-1, os.WNOHANG)[0] == 0:
+                time.sleep(0.001)
+    except ChildProcessError:
+        pass  # all have
 
 
 def run_once(command, timeout):
@@ -103,8 +133,10 @@ def run_once(command, timeout):
     except subprocess.TimeoutExpired:
         os.killpg(done.pid, signal.SIGKILL)  # its worker processes too
         done.communicate()
+        bury_orphans()
         return {"failed": f"took more than {timeout:g} s"}
     seconds = time.monotonic() - begun
+    bury_orphans()
     if done.returncode:
         last = errors.strip().splitlines()
         how = f"exit {done.returncode}" if done.returncode > 0 else f"killed by signal {-done.returncode}"
@@ -158,7 +190,7 @@ def plan(args):
     rounds = args.repeat or (3 if args.quick else 5)
     columns = [
         Part(workload, workload, [(None, [f"threads={args.threads}"] + sizes.get(workload, []))], rounds)
-        for workload in dict.fromkeys(column.workload for column in report.COLUMNS)]
+        for workload in dict.fromkeys(column.workload for table in report.TABLES for column in table.columns)]
     growth = growth_parts(args)
     if not args.only:
         return columns + ([] if args.no_growth else growth)
@@ -173,12 +205,14 @@ def plan(args):
 def turns(part, peers, x):
     """name -> command, for who takes part at x."""
     able = {}
-    for name, (command, workloads) in peers.items():
-        if part.workload not in workloads or (name in SLOW and (x or 0) > SLOW_MOST.get(part.name, x or 0)):
+    for name, commands in peers.items():
+        if part.workload not in commands or (name in SLOW and (x or 0) > SLOW_MOST.get(part.name, x or 0)):
             continue
-        able[name] = command + [part.workload]
-        if name == "weft" and x is None:
-            able[AGAIN] = able[name]
+        if x is None and not report.is_shown(name, part.workload):
+            continue
+        able[name] = commands[part.workload]
+        if name in AGAIN and x is None:
+            able[AGAIN[name]] = able[name]
     return able
 
 
@@ -236,9 +270,9 @@ def find_wanted(args):
     unknown = set(args.peer or ()) - set(peers)
     if unknown:
         sys.exit(f"bench.sh: no peer {', '.join(sorted(unknown))}; there are {', '.join(peers)}")
-    order = ["weft", AGAIN] + [name for name in peers if name != "weft"]
+    order = [name for pair in AGAIN.items() for name in pair] + [name for name in peers if name not in AGAIN]
     if args.peer:
-        peers = {name: peers[name] for name in peers if name == "weft" or name in args.peer}
+        peers = {name: peers[name] for name in peers if name in AGAIN or name in args.peer}
     return peers, missing, order
 
 
@@ -249,6 +283,7 @@ def main(argv):
     parts = plan(args)
     peers, missing, order = find_wanted(args)
     os.makedirs(args.out, exist_ok=True)
+    adopt_orphans()
     path = os.path.join(args.out, "results.json")
     result = begin(args, path) | {"peers": order, "missing": missing}
     if args.quick:

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 #
-# report.py [DIR] -- the table and the plots from DIR/results.json, which compare.py has left there.
+# report.py [DIR] -- the tables and the plots from DIR/results.json, which compare.py has left there.
 #
-# A cell is the median of the rounds, its least and its greatest, and the ratio to weft: the median over the
-# rounds of (peer / weft), or (weft / peer) where more is better. So more than x1 is always in weft's favour.
+# A cell is the median of the rounds, its least and its greatest, and the ratio to weft (in the table of
+# processes, to its pool of processes): the median over the rounds of (peer / weft), or (weft / peer) where more
+# is better. So more than x1 is always in weft's favour.
 import collections
 import json
 import os
@@ -37,7 +38,52 @@ COLUMNS = [
     Column("tick", "cpu_ms_per_s", "tick", "CPU ms/s", False),
     Column("create", "p50_us", "create", "us", False),
 ]
-# Read beside the table; docs/benchmarks.md has the whole of it.
+PROCESS_COLUMNS = [
+    Column("hot", "p50_us", "hot", "us p50", False),
+    Column("hot", "p99_us", "hot", "us p99", False),
+    Column("cold", "p50_us", "cold", "us p50", False),
+    Column("cold", "p99_us", "cold", "us p99", False),
+    Column("flood", "per_s", "flood", "tasks/s", True),
+    Column("map", "per_s", "map", "items/s", True),
+    Column("large", "arg_ms", "large in", "ms", False),
+    Column("large", "result_ms", "large out", "ms", False),
+    Column("large", "ref_us", "large there", "us", False),
+    Column("start1", "up_ms", "start 1", "ms", False),
+    Column("start8", "up_ms", "start 8", "ms", False),
+    Column("start64", "up_ms", "start 64", "ms", False),
+    Column("kill", "done_p50_ms", "kill, done", "ms p50", False),
+    Column("kill", "done_p999_ms", "kill, done", "ms p99.9", False),
+    Column("kill", "whole_p99_ms", "kill, whole", "ms p99", False),
+    Column("storm1", "kept", "storm, 1 us", "of calm", True),
+    Column("storm20", "kept", "storm, 20 us", "of calm", True),
+    Column("primes", "speed_ups", "primes", "speed-up", True),
+    Column("primes", "worst", "primes", "worst", True),
+    Column("idle", "cpu_ms_per_s", "idle", "CPU ms/s", False),
+    Column("tick", "cpu_ms_per_s", "tick", "CPU ms/s", False),
+]
+
+# Whose tasks run in processes; and what the machine takes there, with no pool.
+POOLS_OF_PROCESSES = (
+    "weft-processes", "weft-processes-fork", "weft-processes-spawn", "Python-processes", "Python-Pool", "loky",
+    "joblib", "mpi4py",
+)
+BARE_PROCESSES = ("futex", "futex-spin", "fork", "memcpy")
+OF_PROCESSES = {"weft-processes again", *POOLS_OF_PROCESSES, *BARE_PROCESSES}
+
+# Ratios are to reference. has: is a peer in it?
+Table = collections.namedtuple("Table", "name columns reference has")
+TABLES = [
+    Table("threads", COLUMNS, "weft", lambda peer: peer not in OF_PROCESSES),
+    Table("processes", PROCESS_COLUMNS, "weft-processes", lambda peer: peer in OF_PROCESSES or peer == "weft"),
+]
+
+
+def is_shown(peer, workload):
+    """In any table?"""
+    return any(table.has(peer) and workload in [c.workload for c in table.columns] for table in TABLES)
+
+
+# Read beside the tables; docs/benchmarks.md has the whole of it.
 MARKS = {
     ("mutex-pool", "fib"): "c", ("mutex-pool", "skynet"): "c", ("GLib", "fib"): "c", ("GLib", "skynet"): "c",
     ("Asio", "fib"): "c", ("Asio", "skynet"): "c", ("moodycamel", "fib"): "c", ("moodycamel", "skynet"): "c",
@@ -46,9 +92,13 @@ MARKS = {
     ("pthreadpool", "hot"): "r", ("pthreadpool", "cold"): "r", ("oneTBB", "hot"): "e", ("oneTBB", "cold"): "e",
     ("Go", "hot"): "g", ("Go", "cold"): "g", ("Go", "pending"): "g", ("oneTBB", "flood"): "n",
     ("mutex-pool", "flood"): "n", ("GLib", "flood"): "n", ("Asio", "flood"): "n", ("moodycamel", "flood"): "n",
-    ("Go", "flood"): "n", ("Python-threads", "create"): "f", ("Python-processes", "create"): "f",
-    ("Python-threads", "primes"): "p", ("Python-processes", "primes"): "p",
+    ("Go", "flood"): "n", ("Python-threads", "create"): "f",
 }
+for _peer in ("Python-threads", "Python-processes", "Python-Pool", "loky", "joblib", "mpi4py"):
+    MARKS[_peer, "primes"] = "p"
+for _peer in ("Python-processes", "loky"):
+    MARKS[_peer, "kill"] = "l"
+MARKS |= {("mpi4py", f"start{n}"): "s" for n in (1, 8, 64)}
 MARKS |= {("floor", workload): "m" for workload in ("flood", "flood2", "help", "fib")}
 MARKS |= {(peer, workload): "m" for peer in ("floor-spin", "floor-sleep") for workload in ("hot", "cold")}
 for _peer, _workload in [key for key, mark in MARKS.items() if mark == "n"]:
@@ -59,10 +109,12 @@ NOTES = {
     "f": "with a first task, since the workers start with it",
     "g": "may stay on the submitter's thread; pending: goroutines that wait",
     "i": "runs tasks in place once its queue is full, so some are plain calls",
+    "l": "the pool is lost with its worker: until there is another; 20 kills, so 99.9 % is the worst of them",
     "m": "no pool: what the machine takes for the same memory traffic, wake-ups or calls (peer_floor.c)",
     "n": "no future for each task: a counter of the library, or one beside it",
     "p": "against a loop in Python; the long numbers with a fiftieth of their divisions",
     "r": "a parallel region or loop, one turn for each thread",
+    "s": "from the start of mpirun",
 }
 
 
@@ -98,13 +150,13 @@ def ratio(ours, theirs, column):
     return statistics.median(ratios) if ratios else None
 
 
-def cells(result):
-    """(peer, column) -> {median, least, greatest, ratio}, and the peers in order."""
+def cells(result, of):
+    """Of a table: (peer, column) -> {median, least, greatest, ratio}; the peers, and the columns that have any."""
     runs, table = result["runs"], {}
     present = {run["peer"] for run in runs}
-    peers = [peer for peer in result["peers"] if peer in present]
-    for column in COLUMNS:
-        ours = values_by_round(runs, "weft", column)
+    peers = [peer for peer in result["peers"] if peer in present and of.has(peer)]
+    for column in of.columns:
+        ours = values_by_round(runs, of.reference, column)
         for peer in peers:
             theirs = values_by_round(runs, peer, column)
             flat = [v for values in theirs.values() for v in values]
@@ -114,7 +166,7 @@ def cells(result):
             table[peer, column] = {
                 "median": middle, "least": min(flat), "greatest": max(flat), "ratio": ratio(ours, theirs, column),
             }
-    return table, peers
+    return table, peers, [c for c in of.columns if any((p, c) in table for p in peers)]
 
 
 def ratio_text(cell):
@@ -124,13 +176,12 @@ def ratio_text(cell):
     return f"x{r:.0f}" if r >= 100 else f"x{r:.3g}" if r >= 10 else f"x{r:.2f}"
 
 
-def text_table(result, width):
+def text_table(result, of, width):
     """In blocks of as many columns as fit, two lines for each peer: median and ratio; least..greatest."""
-    table, peers = cells(result)
-    columns = [c for c in COLUMNS if any((p, c) in table for p in peers)]
+    table, peers, columns = cells(result, of)
     name_width = max(map(len, peers), default=0) + 1
     per_block = max(1, (width - name_width) // 17)
-    lines = []
+    lines = [of.name, ""] if columns else []
     for at in range(0, len(columns), per_block):
         block = columns[at:at + per_block]
         lines.append(" " * name_width + "".join(f"{c.title:>16} " for c in block).rstrip())
@@ -151,13 +202,16 @@ def text_table(result, width):
     return "\n".join(lines)
 
 
-def markdown_table(result):
-    table, peers = cells(result)
-    columns = [c for c in COLUMNS if any((p, c) in table for p in peers)]
-    lines = ["| peer | " + " | ".join(f"{c.title}, {c.unit}" for c in columns) + " |"]
+def markdown_table(result, of):
+    table, peers, columns = cells(result, of)
+    if not columns:
+        return ""
+    lines = [f"## {of.name}", "", "| peer | " + " | ".join(f"{c.title}, {c.unit}" for c in columns) + " |"]
     lines.append("|---" * (len(columns) + 1) + "|")
     for peer in peers:
         row = []
+        if not any((peer, c) in table for c in columns):
+            continue
         for c in columns:
             cell = table.get((peer, c))
             mark = MARKS.get((peer, c.workload), "")
@@ -186,7 +240,8 @@ def footer(result):
     lines = [
         f"{m['cpus']} CPUs, {m['cpu']}, {m['system']}, Linux {m['kernel']}; {m['threads']} workers.",
         *rounds_text(result),
-        "Median and ratio to weft in the same round (more than x1: weft is better); least..greatest below.",
+        "Median and ratio to weft, or weft-processes, in the same round (more than x1: weft is better); "
+        "least..greatest below.",
     ]
     pairs = [len(run["speed_ups"]) for run in result["runs"] if run["part"] == "primes" and run["peer"] == "weft"]
     if pairs:
@@ -272,15 +327,15 @@ def plot_growth(result, out):
     return drawn
 
 
-def plot_columns(result, out):
+def plot_columns(result, of, out):
     """A bar for each peer, with the spread, and the median in figures above it."""
-    table, peers = cells(result)
+    table, peers, columns = cells(result, of)
     drawn = []
-    for column in COLUMNS:
+    for column in columns:
         rows = [(p, table[p, column]) for p in peers if (p, column) in table]
         if len(rows) < 2 or column.figure == "worst":
             continue
-        name = f"{column.workload}_{column.figure}"
+        name = f"{column.workload}_{column.figure}" + ("" if of is TABLES[0] else f"_{of.name}")
         with open(os.path.join(out, f"{name}.dat"), "w") as data:
             for peer, cell in rows:
                 # A logarithmic axis has no 0.
@@ -303,12 +358,12 @@ def plot_columns(result, out):
 
 def write(result, out):
     width = max(80, shutil.get_terminal_size((140, 24)).columns)
-    text = text_table(result, width) + "\n" + footer(result)
+    text = "".join(text_table(result, table, width) + "\n" for table in TABLES) + footer(result)
     with open(os.path.join(out, "table.txt"), "w") as file:
         file.write(text)
     with open(os.path.join(out, "table.md"), "w") as file:
-        file.write(markdown_table(result) + "\n" + "".join(f"- {line}\n" for line in footer(result).splitlines()))
-    drawn = plot_columns(result, out) + plot_growth(result, out)
+        file.write("\n".join(markdown_table(result, table) for table in TABLES) + "\n" + "".join(f"- {line}\n" for line in footer(result).splitlines()))
+    drawn = [name for table in TABLES for name in plot_columns(result, table, out)] + plot_growth(result, out)
     print(text)
     print(f"{out}: results.json, table.txt, table.md" + (f", {len(drawn)} plots" if drawn else "; no plots"))
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# bench.sh [OPTION...] -- weft beside its peers, in turns, in one table: docs/benchmarks.md says what is measured.
+# bench.sh [OPTION...] -- weft beside its peers, in turns, in two tables: docs/benchmarks.md says what is measured.
 # Installs the peers from the packages of Debian or Ubuntu, builds a release, measures. What cannot be installed
 # or built is named and left out.
 #
@@ -21,7 +21,8 @@ cd "$(dirname "$0")/.."
 
 log=build/bench/build.log
 peers='libtbb-dev gcc clang-14 libomp-14-dev libglib2.0-dev libuv1-dev libpthreadpool-dev
-	libconcurrentqueue-dev libboost-dev golang-go python3 gnuplot-nox'
+	libconcurrentqueue-dev libboost-dev golang-go python3 python3-joblib python3-mpi4py openmpi-bin libcunit1-dev
+	gnuplot-nox'
 
 fail() {
 	echo "bench.sh: $*" >&2
@@ -108,4 +109,5 @@ build ON peer_weft
 # The others: as many as can be built. Which could not, the table says.
 cmake --build --preset release --target weft_bench_peers -- -k 0 >>"$log" 2>&1 ||
 	echo "bench.sh: not every peer could be built; the output is in $log" >&2
+cmake --build --preset release --target storm >>"$log" 2>&1 || true # needs what tests need
 exec python3 bench/compare.py "$@"

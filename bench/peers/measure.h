@@ -57,6 +57,21 @@ struct peer {
 	/* n empty tasks that stay behind measure_block(), which occupies all threads; then let go. */
 	void (*pend)(unsigned blockers, size_t n);
 	void (*unpend)(void);
+
+	/* Of pools of processes. out[i] = 2 * in[i], by the peer's own map, in chunks of its choice. */
+	void (*map)(size_t n, const uint64_t *in, uint64_t *out);
+	/* A task that gets size bytes and looks at one of each page; one that gives size bytes; one that is told
+	 * where size bytes are, which share() has put there, and looks at the first and the last. */
+	void (*take)(const char *data, size_t size);
+	void (*give)(char *data, size_t size);
+	void (*share)(size_t size);
+	void (*refer)(void);
+	/* Makes workers, each of which calls measure_here(path) before its first task. close() ends them. */
+	void (*start)(unsigned workers, const char *path);
+	/* Submits a task that calls measure_here(path) and does not end; waits until it is known to be dead. */
+	void (*hold)(const char *path);
+	void (*mourn)(void);
+
 	bool caller_works; /* the thread that waits is one of the workers: there is one blocker fewer */
 };
 
@@ -80,6 +95,9 @@ void measure_nothing(void *ctx);
 /* The body of a blocker: returns after all have been let go. */
 void measure_block(void *ctx);
 
+/* Called in a worker: tells the process that measures which process this is. */
+void measure_here(const char *path);
+
 /* Bytes asked of malloc since measure_heap_count(), which is called before there are threads. */
 void measure_heap_count(void);
 uint64_t measure_heap_bytes(void);
@@ -101,7 +119,8 @@ struct measure_workload {
 	bool (*has)(const struct peer *p);
 	void (*measure)(const struct measure_args *a);
 };
-extern const struct measure_workload measure_task_workloads[], measure_work_workloads[]; /* end with {0} */
+extern const struct measure_workload measure_task_workloads[], measure_work_workloads[],
+	measure_process_workloads[]; /* end with {0} */
 
 /* run() with an empty task until n are done or a second is over; fills lap, returns how many. */
 size_t measure_trips(const struct peer *p, size_t n, int64_t pause, int64_t *lap);

@@ -92,6 +92,7 @@ static void per_task(const struct peer *p, size_t n, void (*work)(const struct p
 {
 	int64_t begun;
 	size_t done = 0;
+	double ns;
 
 	work(p, n);
 	begun = measure_now();
@@ -99,7 +100,9 @@ static void per_task(const struct peer *p, size_t n, void (*work)(const struct p
 		work(p, n);
 		done += n;
 	}
-	measure_figure("ns", (double)(measure_now() - begun) / (double)done);
+	ns = (double)(measure_now() - begun) / (double)done;
+	measure_figure("ns", ns);
+	measure_figure("per_s", 1e9 / ns);
 }
 
 static void flood_by_one(const struct peer *p, size_t n)

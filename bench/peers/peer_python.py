@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 #
-# peer_python.py -- concurrent.futures: a pool of threads, which share one lock of the interpreter, and a pool
-# of processes. Speed-ups are over Python's own loop.
+# peer_python.py -- what comes with Python: concurrent.futures with a pool of threads, which share one lock of the
+# interpreter, and with a pool of processes; and multiprocessing.Pool. Speed-ups are over Python's own loop.
 #
-# The program takes the same words as those that measure.h describes, and prints the same line.
+# The program takes the same words as those that measure.h describes, and prints the same line. The other
+# programs in Python use its main().
 import json
 import multiprocessing
 import resource
@@ -11,20 +12,45 @@ import sys
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing.pool import AsyncResult, Pool
+
+import measure_processes
+from measure_processes import empty
 
 SIZES = {
     "flood": 10000, "flood2": 10000, "hot": 5000, "cold": 1000, "pending": 20000, "idle": 1000, "nap": 1000,
     "tick": 1000, "create": 20, "primes": 1,
 }
-PEERS = {"Python-threads": ThreadPoolExecutor, "Python-processes": ProcessPoolExecutor}
+PROCESS_SIZES = {"map": 1000000, "large": 64, "start1": 1, "start8": 8, "start64": 64, "kill": 20}
 LIST = [
     1116281, 1297337, 104395303, 472882027, 533000389, 817504243, 982451653, 112272535095293, 112582705942171,
     112272535095293, 115280095190773, 115797848077099, 1099726899285419,
 ]
 
 
-def empty():
-    pass
+class PoolExecutor:
+    """multiprocessing.Pool as if it were an executor."""
+
+    def __init__(self, workers, initializer=None, initargs=()):
+        self.pool = Pool(workers, initializer, initargs)
+        self._processes = [process.pid for process in self.pool._pool]
+        AsyncResult.result = AsyncResult.get
+
+    def submit(self, fn, *args):
+        return self.pool.apply_async(fn, args)
+
+    def map(self, fn, items, chunksize=1):
+        return self.pool.map(fn, items, chunksize)
+
+    def shutdown(self):
+        self.pool.close()
+        self.pool.join()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_how):
+        self.shutdown()
 
 
 # The long numbers with a fiftieth of their divisions: Python is about that much slower.
@@ -65,7 +91,8 @@ def flood(pool, n, producers):
         for t in threads:
             t.join()
         done += n
-    return {"ns": (time.perf_counter() - begun) * 1e9 / done}
+    seconds = time.perf_counter() - begun
+    return {"ns": seconds * 1e9 / done, "per_s": done / seconds}
 
 
 def percentiles(laps):
@@ -135,11 +162,16 @@ def primes(pool, reps):
     return {"speed_ups": ratios, "worst": min(ratios), "speed_up": sorted(ratios)[reps // 2]}
 
 
-def measure(peer, workload, n, threads):
-    if workload == "create":
-        return create(PEERS[peer], n, threads)
-    with PEERS[peer](threads) as pool:
-        submit_many(pool, 1)
+def measure(make, workload, n, threads):
+    pools = {  # these make them themselves
+        "create": create, "start1": measure_processes.start, "start8": measure_processes.start,
+        "start64": measure_processes.start, "kill": measure_processes.kill, "large": measure_processes.large,
+    }
+    if workload in pools:
+        return pools[workload](make, n, threads)
+    with make(threads) as pool:
+        if hasattr(pool, "submit"):
+            submit_many(pool, 1)
         return {
             "flood": lambda: flood(pool, n, 1),
             "flood2": lambda: flood(pool, n, 2),
@@ -150,30 +182,42 @@ def measure(peer, workload, n, threads):
             "nap": lambda: cpu(pool, n, n / 1e3, (time.sleep, n / 1e3)),
             "tick": lambda: cpu(pool, n, 0.001, (empty,)),
             "primes": lambda: primes(pool, n),
+            "map": lambda: measure_processes.map_items(pool, n),
         }[workload]()
 
 
-def main(argv):
+def main(argv, peers):
+    """peers: name -> (what makes a pool of so many workers, its workloads)."""
     if len(argv) < 3:
-        for peer in PEERS:
-            # A gate between processes costs more than what is measured there.
-            print(peer, *(w for w in SIZES if peer == "Python-threads" or w != "pending"))
+        for name, (_make, workloads) in peers.items():
+            print(name, *workloads)
         return 0
-    peer, workload = argv[1:3]
-    if workload not in SIZES:
+    name, workload = argv[1:3]
+    make, workloads = peers[name]
+    if workload not in workloads:
         return 77
     given = dict(arg.split("=") for arg in argv[3:])
-    n, threads = int(given.get("n", SIZES[workload])), int(given.get("threads", 2))
-    if workload.startswith("flood"):
-        n = min(n, SIZES[workload])
-    figures = measure(peer, workload, n, threads)
+    size = (SIZES | PROCESS_SIZES)[workload]
+    n, threads = int(given.get("n", size)), int(given.get("threads", 2))
+    if workload in ("flood", "flood2", "primes"):
+        n = min(n, size)  # more would take minutes
+    figures = measure(make, workload, n, threads)
     with open("/proc/self/status") as status:  # not ru_maxrss: that remembers who called exec
         peak = next(int(text.split()[1]) for text in status if text.startswith("VmHWM:")) / 1024
-    line = {"peer": peer, "workload": workload, "threads": threads} | figures | {"peak_mb": peak, "n": n}
+    line = {"peer": name, "workload": workload, "threads": threads} | figures | {"peak_mb": peak, "n": n}
     print(json.dumps(line))
     return 0
 
 
+# A gate between processes costs more than what is measured in "pending".
+PROCESS_WORKLOADS = [w for w in SIZES | PROCESS_SIZES if w != "pending"]
+PEERS = {
+    "Python-threads": (ThreadPoolExecutor, SIZES),
+    "Python-processes": (ProcessPoolExecutor, PROCESS_WORKLOADS),
+    # The task of a worker that was killed never ends there.
+    "Python-Pool": (PoolExecutor, [w for w in PROCESS_WORKLOADS if w != "kill"]),
+}
+
 if __name__ == "__main__":
     multiprocessing.set_start_method("fork")
-    sys.exit(main(sys.argv))
+    sys.exit(main(sys.argv, PEERS))

@@ -7,14 +7,14 @@
  *   weft-async      weft_async, a future on the heap each
  *   weft-submit     trees by weft_submit and weft_future_wait
  *   weft-inline     trees by weft/spawn_inline.h
- *   weft-processes  weft_submit into worker processes
+ *
+ * Those on processes are in peer_weft_processes.c.
  */
 #include "peer_weft.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "measure.h"
 
@@ -26,7 +26,7 @@ static weft_future **futures[PRODUCERS];
 static weft_task blocker[BLOCKERS];
 static size_t n_pending;
 
-static void open_pool(const char *kind, unsigned threads, size_t room)
+void bench_open(const char *kind, unsigned threads, size_t room)
 {
 	char spec[64];
 
@@ -36,15 +36,10 @@ static void open_pool(const char *kind, unsigned threads, size_t room)
 
 static void open_threads(unsigned threads, size_t room)
 {
-	open_pool("threads", threads, room);
+	bench_open("threads", threads, room);
 }
 
-static void open_processes(unsigned threads, size_t room)
-{
-	open_pool("processes", threads, room);
-}
-
-static void close_pool(void)
+void bench_close(void)
 {
 	weft_executor_free(bench_ex);
 }
@@ -57,7 +52,7 @@ static int empty(weft_call *call, const void *arg, void *result)
 	return 0;
 }
 
-static void prepare(unsigned producers, size_t n)
+void bench_prepare(unsigned producers, size_t n)
 {
 	for (unsigned p = 0; p < producers; p++) {
 		tasks[p] = measure_memory(n, sizeof **tasks);
@@ -72,20 +67,20 @@ static void prepare_async(unsigned producers, size_t n)
 		futures[p] = measure_memory(n, sizeof **futures);
 }
 
-static void wait_for(weft_future *f)
+void bench_wait_for(weft_future *f)
 {
 	measure_must(weft_future_wait(f, WEFT_FOREVER), "weft_future_wait");
 	measure_must(weft_future_status(f), "task");
 }
 
-static void flood(unsigned producer, size_t n)
+void bench_flood(unsigned producer, size_t n)
 {
 	weft_task *t = tasks[producer];
 
 	for (size_t i = 0; i < n; i++)
 		measure_must(weft_submit(bench_ex, &t[i]), "weft_submit");
 	for (size_t i = 0; i < n; i++)
-		wait_for(weft_task_future(&t[i]));
+		bench_wait_for(weft_task_future(&t[i]));
 }
 
 static void flood_many(unsigned producer, size_t n)
@@ -94,7 +89,7 @@ static void flood_many(unsigned producer, size_t n)
 
 	measure_must(weft_submit_many(bench_ex, t, n, NULL), "weft_submit_many");
 	for (size_t i = 0; i < n; i++)
-		wait_for(weft_task_future(&t[i]));
+		bench_wait_for(weft_task_future(&t[i]));
 }
 
 static void flood_async(unsigned producer, size_t n)
@@ -104,7 +99,7 @@ static void flood_async(unsigned producer, size_t n)
 	for (size_t i = 0; i < n; i++)
 		measure_must(weft_async(bench_ex, empty, NULL, 0, 0, &f[i]), "weft_async");
 	for (size_t i = 0; i < n; i++) {
-		wait_for(f[i]);
+		bench_wait_for(f[i]);
 		weft_future_unref(f[i]);
 	}
 }
@@ -115,7 +110,7 @@ static void help_by_async_in(void *ctx)
 
 	for (size_t n = *(size_t *)ctx; n > 0; n--) {
 		measure_must(weft_async(bench_ex, empty, NULL, 0, 0, &f), "weft_async");
-		wait_for(f);
+		bench_wait_for(f);
 		weft_future_unref(f);
 	}
 }
@@ -148,7 +143,7 @@ static void run(void (*fn)(void *ctx), void *ctx)
 	weft_task t = {.fn = call_plain, .arg = &p, .arg_size = sizeof p};
 
 	measure_must(weft_submit(bench_ex, &t), "weft_submit");
-	wait_for(weft_task_future(&t));
+	bench_wait_for(weft_task_future(&t));
 }
 
 void bench_enter(void (*fn)(void *ctx), void *ctx)
@@ -162,30 +157,8 @@ static void run_async(void (*fn)(void *ctx), void *ctx)
 	weft_future *f;
 
 	measure_must(weft_async(bench_ex, call_plain, &p, sizeof p, 0, &f), "weft_async");
-	wait_for(f);
+	bench_wait_for(f);
 	weft_future_unref(f);
-}
-
-/* A function of ours is at another address in a worker: what it should do goes along as a number. */
-static int sleep_or_not(weft_call *call, const void *arg, void *result)
-{
-	int64_t ns;
-	struct timespec t;
-
-	(void)call;
-	(void)result;
-	memcpy(&ns, arg, sizeof ns);
-	t = (struct timespec){.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
-	return ns ? nanosleep(&t, NULL) : 0;
-}
-
-static void run_in_process(void (*fn)(void *ctx), void *ctx)
-{
-	int64_t ns = fn == measure_nothing ? 0 : *(const int64_t *)ctx;
-	weft_task t = {.fn = sleep_or_not, .arg = &ns, .arg_size = sizeof ns};
-
-	measure_must(weft_submit(bench_ex, &t), "weft_submit");
-	wait_for(weft_task_future(&t));
 }
 
 /* ---- loops and the list ------------------------------------------------------------------------------ */
@@ -219,7 +192,7 @@ static int check(weft_call *call, const void *arg, void *result)
 	return 0;
 }
 
-static void each(size_t n, int *ret)
+void bench_each(size_t n, int *ret)
 {
 	weft_task *t = measure_memory(n, sizeof *t);
 	size_t *index = measure_memory(n, sizeof *index);
@@ -234,9 +207,21 @@ static void each(size_t n, int *ret)
 		measure_must(weft_submit(bench_ex, &t[i]), "weft_submit");
 	}
 	for (size_t i = 0; i < n; i++)
-		wait_for(weft_task_future(&t[i]));
+		bench_wait_for(weft_task_future(&t[i]));
 	free(t);
 	free(index);
+}
+
+static int twice(weft_call *call, const void *arg, void *result)
+{
+	(void)call;
+	*(uint64_t *)result = 2 * *(const uint64_t *)arg;
+	return 0;
+}
+
+void bench_map(size_t n, const uint64_t *in, uint64_t *out)
+{
+	measure_must(weft_map(bench_ex, twice, in, sizeof *in, out, sizeof *out, n, NULL), "weft_map");
 }
 
 /* ---- pending ---------------------------------------------------------------------------------------- */
@@ -261,7 +246,7 @@ static void pend(unsigned blockers, size_t n)
 static void unpend(void)
 {
 	for (size_t i = 0; i < n_pending; i++)
-		wait_for(weft_task_future(&tasks[0][i]));
+		bench_wait_for(weft_task_future(&tasks[0][i]));
 }
 
 static void pend_async(unsigned blockers, size_t n)
@@ -274,35 +259,36 @@ static void pend_async(unsigned blockers, size_t n)
 static void unpend_async(void)
 {
 	for (size_t i = 0; i < n_pending; i++)
-		wait_for(futures[0][i]);
+		bench_wait_for(futures[0][i]);
 }
 
 static const struct peer weft = {
 	.name = "weft",
 	.open = open_threads,
-	.close = close_pool,
+	.close = bench_close,
 	.reopens = true,
-	.prepare = prepare,
-	.flood = flood,
+	.prepare = bench_prepare,
+	.flood = bench_flood,
 	.run = run,
 	.help = bench_submit_help,
 	.fib = bench_spawn_fib,
 	.skynet = bench_spawn_skynet,
 	.nest = bench_submit_nest,
 	.loop = loop,
-	.each = each,
+	.each = bench_each,
+	.map = bench_map,
 	.pend = pend,
 	.unpend = unpend,
 };
 static const struct peer weft_many = {.name = "weft-many",
 				      .open = open_threads,
-				      .close = close_pool,
-				      .prepare = prepare,
+				      .close = bench_close,
+				      .prepare = bench_prepare,
 				      .flood = flood_many};
 static const struct peer weft_async_ = {
 	.name = "weft-async",
 	.open = open_threads,
-	.close = close_pool,
+	.close = bench_close,
 	.prepare = prepare_async,
 	.flood = flood_async,
 	.run = run_async,
@@ -319,18 +305,7 @@ static const struct peer weft_inline_ = {.name = "weft-inline",
 					 .help = bench_inline_help,
 					 .fib = bench_inline_fib,
 					 .skynet = bench_inline_skynet};
-static const struct peer weft_processes = {
-	.name = "weft-processes",
-	.open = open_processes,
-	.close = close_pool,
-	.reopens = true,
-	.prepare = prepare,
-	.flood = flood,
-	.flood_most = 100000,
-	.run = run_in_process,
-	.each = each,
-};
-
 const struct peer *const measure_peers[] = {
-	&weft, &weft_many, &weft_async_, &weft_submit_, &weft_spawn_, &weft_inline_, &weft_processes, NULL,
+	&weft,         &weft_many,       &weft_async_,          &weft_submit_,          &weft_spawn_,
+	&weft_inline_, &bench_processes, &bench_processes_fork, &bench_processes_spawn, NULL,
 };

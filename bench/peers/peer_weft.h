@@ -7,7 +7,22 @@
 
 #include <weft/weft.h>
 
+#include "measure.h"
+
 extern weft_executor *bench_ex;
+
+extern const struct peer bench_processes, bench_processes_fork, bench_processes_spawn;
+
+/* What is the same for threads and processes: see struct peer. */
+void bench_open(const char *kind, unsigned threads, size_t room);
+void bench_close(void);
+void bench_prepare(unsigned producers, size_t n);
+void bench_flood(unsigned producer, size_t n);
+void bench_each(size_t n, int *ret);
+void bench_map(size_t n, const uint64_t *in, uint64_t *out);
+
+/* Waits for a task that must succeed. */
+void bench_wait_for(weft_future *f);
 
 /* Runs fn(ctx) as a task and waits for it. */
 void bench_enter(void (*fn)(void *ctx), void *ctx);
