@@ -4,6 +4,7 @@
  */
 #include "graph.h"
 #include "memory.h"
+#include "ready.h"
 #include "state.h"
 
 #include <errno.h>
@@ -115,19 +116,31 @@ bool weft__take(weft_future *f)
 	return weft__current && weft__phase(f) == PHASE_QUEUED && weft__take_queued(f);
 }
 
+static int park(struct weft__parker *p, weft_time deadline)
+{
+	return p->alarm ? weft__park_ready(p, deadline) : weft__park(p, deadline);
+}
+
+/* How long a body may sleep before it looks whether it was cancelled. */
+static weft_time slice_of(const weft_call *call, const struct weft__parker *p)
+{
+	if (call->remote_cancel)
+		return REMOTE_CANCEL_SLICE;
+	return p->alarm ? weft__ready_slice(p) : WEFT_FOREVER;
+}
+
 /* Sleeps with the place of the thread's pool given up meanwhile. */
 static int park_blocking(const weft_call *call, struct weft__parker *p, weft_time deadline,
 			 bool interruptible)
 {
-	weft_time slice = WEFT_FOREVER;
+	weft_time slice = interruptible ? slice_of(call, p) : WEFT_FOREVER, end;
 	int err;
 
 	weft__tell_blocking(call, true);
 	do {
-		if (call->remote_cancel && interruptible)
-			slice = weft_after(REMOTE_CANCEL_SLICE);
-		err = weft__park(p, slice < deadline ? slice : deadline);
-	} while (err && slice < deadline && !weft_call_cancelled(call));
+		end = slice == WEFT_FOREVER ? slice : weft_after(slice);
+		err = park(p, end < deadline ? end : deadline);
+	} while (err && end < deadline && !weft_call_cancelled(call));
 	weft__tell_blocking(call, false);
 	return err;
 }
@@ -165,7 +178,7 @@ int weft__sleep(struct weft__parker *p, weft_time deadline, bool interruptible)
 	weft_call *call = weft__current;
 
 	if (!call)
-		return weft__park(p, deadline);
+		return park(p, deadline);
 	return interruptible ? sleep_interruptibly(call, p, deadline)
 			     : park_blocking(call, p, deadline, false);
 }

@@ -8,6 +8,7 @@
  *                                            woken after it (waitq, Q1)
  */
 #include "forked.h"
+#include "offload.h"
 #include "state.h"
 
 #include <errno.h>
@@ -30,8 +31,16 @@ int weft_executor_new(weft_executor **ret, const char *name, const struct weft_e
 	ex->self = self;
 	ex->generation = weft__generation();
 	snprintf(ex->name, sizeof ex->name, "%s", name);
+	weft__offload_open();
 	*ret = ex;
 	return 0;
+}
+
+void weft__executor_discard(weft_executor *ex)
+{
+	if (ex)
+		weft__offload_close();
+	free(ex);
 }
 
 /* Raises how; the executor and its sleeping tasks learn of it. */
@@ -132,7 +141,10 @@ void weft_executor_free(weft_executor *ex)
 	}
 	if (ex->ops.free)
 		ex->ops.free(ex->self, forked);
-	free(ex);
+	if (forked)
+		free(ex);
+	else
+		weft__executor_discard(ex);
 }
 
 unsigned weft_executor_caps(const weft_executor *ex)

@@ -7,6 +7,9 @@
 #include "forked.h"
 #include "atomic.h"
 #include "graph.h"
+#include "io_wait.h"
+#include "offload.h"
+#include "ready.h"
 #include "state.h"
 
 #include <pthread.h>
@@ -21,6 +24,9 @@ static void in_child(void)
 	weft__stripes_reset();
 	weft__graph_reset();
 	weft__barrier_forked();
+	weft__bells_forked();
+	weft__io_waits_reset();
+	weft__offload_reset();
 }
 
 static void arrange(void)

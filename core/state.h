@@ -284,6 +284,9 @@ static inline void weft__reply(weft_future *f, size_t n)
 	f->reply_size = n;
 }
 
+/* executor.c */
+void weft__executor_discard(weft_executor *ex); /* one that nobody has seen yet; NULL is fine */
+
 /* finish.c */
 struct weft__lock *weft__stripe(const weft_future *f);
 void weft__finish(weft_future *f, int status, const char *text, const struct weft__death *death);

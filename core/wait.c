@@ -49,8 +49,14 @@ int weft__park(struct weft__parker *p, weft_time deadline)
 
 void weft__unpark(struct weft__parker *p)
 {
+	struct weft__alarm *alarm = p->alarm; /* before the swap, after which p may be gone */
+
 	/* P1 release: pairs with the acquire in weft__park. */
-	if (!atom_swap(&p->word, 1, release))
+	if (atom_swap(&p->word, 1, release))
+		return;
+	if (alarm)
+		alarm->ring(alarm);
+	else
 		weft__wake(&p->word, 1, WEFT__PRIVATE);
 }
 

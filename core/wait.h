@@ -69,10 +69,16 @@ static inline void weft__unlock_seq_cst(struct weft__lock *l)
 		weft__wake(&l->word, 1, WEFT__PRIVATE);
 }
 
+/* How to wake one that does not sleep on its parker's word: ready.h. */
+struct weft__alarm {
+	void (*ring)(struct weft__alarm *alarm);
+};
+
 /* A parker: the place where one thread sleeps. Zeroed memory is ready. An unpark that comes first is
  * kept, so the next park returns at once. */
 struct weft__parker {
-	atom_u32 word; /* 0 nothing, 1 unparked */
+	atom_u32 word;             /* 0 nothing, 1 unparked */
+	struct weft__alarm *alarm; /* set before anybody else knows the parker; NULL: a futex */
 };
 
 int weft__park(struct weft__parker *p, weft_time deadline); /* 0 or -ETIMEDOUT; takes the permit */

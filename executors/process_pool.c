@@ -360,7 +360,7 @@ int weft_process_pool_new(weft_executor **ret, const struct weft_process_pool_op
 	if (!err)
 		err = weft__thread_start(&p->watcher, process_watch, p);
 	if (err) {
-		free(p->ex);
+		weft__executor_discard(p->ex);
 		pool_free(p, false);
 		return err;
 	}

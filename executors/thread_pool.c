@@ -176,7 +176,7 @@ static int pool_start(struct thread_pool *p)
 		weft__tally_open(&p->shard[i].tally, ex);
 	err = thread_seats_start(p, p->size);
 	if (err) {
-		free(ex);
+		weft__executor_discard(ex);
 		return err;
 	}
 	ex->ops.workers = p->size;

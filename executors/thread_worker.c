@@ -3,6 +3,7 @@
  * thread_worker.c -- what one thread of the pool does: it takes tasks and runs them; without any it steals
  * children, searches, sleeps.
  */
+#include "ready.h"
 #include "thread_parts.h"
 
 #include <sched.h>
@@ -177,6 +178,7 @@ void *thread_worker_main(void *worker)
 	open_deque(w);
 	serve(w);
 	close_deque(w);
+	weft__bell_close();
 	weft__tally = NULL;
 	weft__tally_close(&w->tally);
 	thread_seats_leave(w);

@@ -15,6 +15,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -442,5 +443,30 @@ TEST(sandbox_has_what_was_loaded_before)
 	weft_task t = {.fn = after, .arg = &n, .arg_size = 8, .result = &n, .result_size = 8};
 	CHECK_EQ(weft_submit(ex, &t), -ENOEXEC);
 	crash_check_works(ex, 10);
+	weft_executor_free(ex);
+}
+
+/* What weft/io.h does with a descriptor of the task's own, with the calls that there are. */
+static int io_fn(weft_call *call, const void *arg, void *result)
+{
+	char got[8] = "";
+	int p[2];
+	(void)call, (void)arg, (void)result;
+	if (pipe(p))
+		return -errno;
+	fcntl(p[0], F_SETFL, O_NONBLOCK);
+	struct iovec in = {got, 1};
+	struct pollfd ready = {.fd = p[0], .events = POLLIN};
+	bool ok = weft_poll(&ready, 1, 1) == 0 && weft_sleep(1) == 0 &&
+		  weft_write_full(p[1], "abc", 3) == 3 && weft_poll(&ready, 1, -1) == 1 &&
+		  weft_readv(p[0], &in, 1) == 1 && weft_read(p[0], got, 8) == 2;
+	ok = ok && !memcmp(got, "bc", 2) && weft_close(p[0]) == 0 && weft_write(p[1], "x", 1) == -EPIPE;
+	return ok && weft_open("/dev/null", O_RDONLY) == -EPERM && weft_close(p[1]) == 0 ? 3 : -EPROTO;
+}
+
+TEST(sandbox_has_io_of_its_own)
+{
+	weft_executor *ex = crash_open_sandbox("processes:1,sandbox=1");
+	CHECK_EQ(run(ex, io_fn, NULL, 0, NULL, 0), 3);
 	weft_executor_free(ex);
 }

@@ -4,6 +4,9 @@
  */
 #include "kit_task.h"
 
+#include "io_wait.h"
+#include "offload.h"
+#include "ready.h"
 #include "spin.h"
 #include "thread.h"
 
@@ -90,4 +93,41 @@ int weft__thread_start(pthread_t *ret, void *(*fn)(void *), void *arg)
 	(void)fn;
 	(void)arg;
 	return -EAGAIN;
+}
+
+/* No model waits for a descriptor. */
+int weft__park_ready(struct weft__parker *p, weft_time deadline)
+{
+	(void)p, (void)deadline;
+	return -ENOTSUP;
+}
+
+weft_time weft__ready_slice(const struct weft__parker *p)
+{
+	(void)p;
+	return WEFT_FOREVER;
+}
+
+void weft__bell_close(void)
+{
+}
+
+void weft__bells_forked(void)
+{
+}
+
+void weft__io_waits_reset(void)
+{
+}
+
+void weft__offload_open(void)
+{
+}
+
+void weft__offload_close(void)
+{
+}
+
+void weft__offload_reset(void)
+{
 }
