@@ -229,6 +229,13 @@ static void run_sleeping(void (*fn)(void *ctx), void *ctx)
 
 /* ---- calls ------------------------------------------------------------------------------------------- */
 
+/* The compiler sees a call, and nothing of what is called. */
+#ifdef __clang__
+#define OPAQUE __attribute__((noinline))
+#else
+#define OPAQUE __attribute__((noinline, noipa))
+#endif
+
 struct call {
 	void (*fn)(struct call *c);
 	char rest[56];
@@ -236,7 +243,7 @@ struct call {
 	int64_t answer;
 };
 
-static __attribute__((noinline, noipa)) void fib_call(struct call *c)
+static OPAQUE void fib_call(struct call *c)
 {
 	struct call a, b;
 

@@ -243,7 +243,7 @@ TEST(each_goes_to_one)
 		if (i % 1024 == 0)
 			sched_yield();
 		seed = seed * 1103515245 + 12345;
-		if ((seed >> 16) % 8 < 4 + (i & 1024 ? 1 : -1) && !weft__deque_full(&c.deque)) {
+		if ((seed >> 16) % 8 < (i & 1024 ? 5U : 3U) && !weft__deque_full(&c.deque)) {
 			c.place[c.deque.head].mine = ++turn;
 			weft__deque_push(&c.deque, child(c.deque.head));
 			weft__deque_feed(&c.deque);
