@@ -2,6 +2,7 @@
  *
  * call.c -- a task while it runs: what its body may ask, and how it sleeps.
  */
+#include "fiber.h"
 #include "graph.h"
 #include "memory.h"
 #include "ready.h"
@@ -173,12 +174,23 @@ static int sleep_interruptibly(weft_call *call, struct weft__parker *p, weft_tim
 	return weft_call_cancelled(call) ? -ECANCELED : err;
 }
 
+/* Its engine knows whom to wake when the task is to give up: nobody has to be told where it sleeps. */
+static int sleep_in_fiber(weft_call *call, struct weft__parker *p, weft_time deadline, bool interruptible)
+{
+	weft_time own = interruptible ? weft_call_deadline(call) : WEFT_FOREVER;
+	int err = weft__park_fiber(weft__fiber, p, own < deadline ? own : deadline, interruptible);
+
+	return interruptible && weft_call_cancelled(call) ? -ECANCELED : err;
+}
+
 int weft__sleep(struct weft__parker *p, weft_time deadline, bool interruptible)
 {
 	weft_call *call = weft__current;
 
 	if (!call)
 		return park(p, deadline);
+	if (weft__fiber && weft__fiber_owns(weft__fiber, call))
+		return sleep_in_fiber(call, p, deadline, interruptible);
 	return interruptible ? sleep_interruptibly(call, p, deadline)
 			     : park_blocking(call, p, deadline, false);
 }

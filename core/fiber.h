@@ -41,13 +41,33 @@ struct weft__engine {
 /* What all engines have in common; theirs lies around it. */
 struct weft__fiber {
 	const struct weft__engine *engine;
-	weft_executor *ex;               /* whose task it runs */
-	weft_call *call;                 /* while it waits: the innermost */
-	struct weft__releases *releases; /* while it waits, and was releasing continuations; or NULL */
+	weft_executor *ex; /* whose task it runs */
+	/* While it does not run. */
+	weft_call *call;
+	struct weft__releases releases;
 };
 
-/* The calling thread's; NULL: it is in none. */
-extern _Thread_local struct weft__fiber *weft__fiber WEFT__TLS;
+/* Who has fibers that wait for descriptors: told of each that weft_close is about to close, by its thread, with a
+ * lock held that add and remove take. */
+struct weft__closer {
+	struct list_node node;
+	void (*closing)(struct weft__closer *closer, int fd);
+};
+
+void weft__closer_add(struct weft__closer *c); /* io_wait.c */
+void weft__closer_remove(struct weft__closer *c);
+
+/* Before the switch from one to another. The thread's own flow counts as one, without an engine. */
+static inline void weft__fiber_pass(struct weft__fiber *from, struct weft__fiber *to)
+{
+	from->call = weft__current;
+	weft__current = to->call;
+	if (weft__releases.busy || to->releases.busy) {
+		from->releases = weft__releases;
+		weft__releases = to->releases;
+	}
+	weft__fiber = to->engine ? to : NULL;
+}
 
 /* Is call the fiber's own task, whose canceller finds it by ops.interrupt and ops.stop? Another runs on top
  * of it: on "inline". */

@@ -24,6 +24,7 @@ static void in_child(void)
 	weft__stripes_reset();
 	weft__graph_reset();
 	weft__barrier_forked();
+	weft__fiber = NULL; /* its engine's threads and ring are the parent's */
 	weft__bells_forked();
 	weft__io_waits_reset();
 	weft__offload_reset();

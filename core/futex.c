@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * futex.c -- the one place that sleeps. The only file that knows futex(2).
+ * futex.c -- the one place where threads sleep. The only file that knows futex(2). A fiber sleeps in its engine.
  */
 #include "clock.h"
-#include "wait.h"
+#include "fiber.h"
 
 #include <errno.h>
 #include <linux/futex.h>
@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-int weft__wait(atom_u32 *word, uint32_t expected, weft_time deadline, enum weft__scope scope)
+int weft__wait_thread(atom_u32 *word, uint32_t expected, weft_time deadline, enum weft__scope scope)
 {
 	int op = FUTEX_WAIT_BITSET | (scope == WEFT__PRIVATE ? FUTEX_PRIVATE_FLAG : 0);
 	struct timespec until = weft__timespec(deadline);
@@ -22,6 +22,14 @@ int weft__wait(atom_u32 *word, uint32_t expected, weft_time deadline, enum weft_
 		err = -ETIMEDOUT;
 	errno = saved;
 	return err;
+}
+
+int weft__wait(atom_u32 *word, uint32_t expected, weft_time deadline, enum weft__scope scope)
+{
+	struct weft__fiber *f = weft__fiber;
+
+	return f ? f->engine->wait_word(f, word, expected, deadline, scope)
+		 : weft__wait_thread(word, expected, deadline, scope);
 }
 
 void weft__wake(atom_u32 *word, int n, enum weft__scope scope)

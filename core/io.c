@@ -174,6 +174,3 @@ ssize_t weft_splice(int fd_in, int64_t *off_in, int fd_out, int64_t *off_out, si
 		*off_out += n;
 	return n;
 }
-
-/* The fiber of this thread: NULL until an executor of fibers sets it. */
-_Thread_local struct weft__fiber *weft__fiber WEFT__TLS;

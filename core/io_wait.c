@@ -7,10 +7,12 @@
  * The locks of the table are leaves, but for the bell that is rung under one.
  */
 #include "io_wait.h"
+#include "fiber.h"
 #include "ready.h"
 #include "state.h"
 
 #include <errno.h>
+#include <string.h>
 
 enum { BUCKETS = 64 };
 
@@ -27,6 +29,12 @@ static struct bucket {
 	struct list_node *waiting;
 	struct weft__lock accepting;
 } buckets[BUCKETS];
+
+static struct {
+	struct weft__lock lock;
+	struct list_node *list;
+	atom_u32 n;
+} closers;
 
 static struct bucket *bucket_of(int fd)
 {
@@ -53,6 +61,37 @@ static bool leave(struct waiting *w)
 	return w->closed;
 }
 
+void weft__closer_add(struct weft__closer *c)
+{
+	weft__lock(&closers.lock);
+	list_append(&closers.list, &c->node);
+	/* Relaxed: nobody waits there yet. */
+	atom_add(&closers.n, 1, relaxed);
+	weft__unlock(&closers.lock);
+}
+
+void weft__closer_remove(struct weft__closer *c)
+{
+	weft__lock(&closers.lock);
+	list_remove(&closers.list, &c->node);
+	atom_sub(&closers.n, 1, relaxed);
+	weft__unlock(&closers.lock);
+}
+
+static void tell_closers(int fd)
+{
+	/* Relaxed: who waits, and is known to the caller, was added before. */
+	if (!atom_load(&closers.n, relaxed))
+		return;
+	weft__lock(&closers.lock);
+	for (struct list_node *n = closers.list; n; n = list_after(closers.list, n)) {
+		struct weft__closer *c = list_entry(n, struct weft__closer, node);
+
+		c->closing(c, fd);
+	}
+	weft__unlock(&closers.lock);
+}
+
 void weft__io_closing(int fd)
 {
 	struct bucket *b = bucket_of(fd);
@@ -69,6 +108,7 @@ void weft__io_closing(int fd)
 		weft__unpark(w->parker);
 	}
 	weft__unlock(&b->lock);
+	tell_closers(fd);
 }
 
 int weft__io_await(struct pollfd ready, weft_time deadline)
@@ -103,4 +143,5 @@ void weft__io_waits_reset(void)
 {
 	for (unsigned i = 0; i < BUCKETS; i++)
 		buckets[i] = (struct bucket){.waiting = NULL};
+	memset(&closers, 0, sizeof closers);
 }

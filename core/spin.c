@@ -4,7 +4,7 @@
  * look, so that zeroed memory is one that looks in full.
  */
 #include "spin.h"
-#include "atomic.h"
+#include "wait.h"
 
 #include <sched.h>
 #include <weft/executor.h>
@@ -55,6 +55,8 @@ bool weft__spin(struct weft__spinner *s, struct weft__spin *spin)
 {
 	weft_time now;
 
+	if (weft__fiber) /* others of its thread could run, and one of them may be what it looks for */
+		return false;
 	if (!spin->until) {
 		int64_t look = most(s) - s->held_back;
 

@@ -309,7 +309,13 @@ void weft__stripes_reset(void);
 /* then.c */
 void weft__release(struct weft__link *links); /* chained by node.next */
 void weft__release_all_pending(void);
-extern _Thread_local struct weft__link *weft__pending WEFT__TLS;
+/* What the thread, or its fiber, is to release. */
+struct weft__releases {
+	struct weft__link *first, *last;
+	bool busy; /* it is about it; else there is nothing */
+};
+extern _Thread_local struct weft__releases weft__releases WEFT__TLS;
+#define weft__pending (weft__releases.first)
 
 static inline void weft__release_pending(void)
 {

@@ -8,16 +8,15 @@
  *
  * Releasing one may run it (an inline executor), which may finish it, which may release another: so a
  * thread that is releasing keeps further ones in a list of its own, and chains of any length need no
- * stack. A body that waits empties that list first, since what it waits for may lie there.
+ * stack. A body that waits empties that list first, since what it waits for may lie there. A fiber takes the list
+ * along (fiber.h): others of its thread release for themselves meanwhile.
  */
 #include "forked.h"
 #include "state.h"
 
 #include <errno.h>
 
-_Thread_local struct weft__link *weft__pending WEFT__TLS;
-static _Thread_local struct weft__link *pending_last WEFT__TLS;
-static _Thread_local bool releasing WEFT__TLS;
+_Thread_local struct weft__releases weft__releases WEFT__TLS;
 
 static weft_future *owner_of(struct weft__link *link)
 {
@@ -86,15 +85,15 @@ void weft__release(struct weft__link *links)
 	while (last->node.next)
 		last = list_entry(last->node.next, struct weft__link, node);
 	if (weft__pending)
-		pending_last->node.next = &links->node;
+		weft__releases.last->node.next = &links->node;
 	else
 		weft__pending = links;
-	pending_last = last;
-	if (releasing)
+	weft__releases.last = last;
+	if (weft__releases.busy)
 		return;
-	releasing = true;
+	weft__releases.busy = true;
 	weft__release_all_pending();
-	releasing = false;
+	weft__releases.busy = false;
 }
 
 /* A stop drops what is promised to ex. */

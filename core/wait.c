@@ -5,6 +5,7 @@
  *   tag  word          from -> to               order                      carries
  *   L1   lock.word     unlock -> lock           swap rel -> CAS/swap acq   all that the lock protects
  *   P1   parker.word   unpark -> park           swap rel -> swap acq       what the unparker did before
+ *   P2   parker.word   park (2) -> unpark       CAS rel -> swap acq        parker.fiber
  *   E1   ec.waiters    prepare <-> notify       add, fence <-> fence,      nothing: a sleeper's look at the
  *                                               then load relaxed          condition or a notifier's look
  *                                                                          at waiters sees the other
@@ -13,14 +14,21 @@
  *   Q2   waitq.n       enter_heavy <-> wake_    add, heavy fence <->       as E1
  *                      light                    light fence, load
  *
+ * A fiber that parks makes the word 2, and who makes that 1 wakes it, once. A fiber that gives up first makes it 0
+ * again; where that fails somebody is about to wake it, and it waits for him, since he still has its name, and
+ * reads it from the parker.
+ *
  * Progress: unpark, notify and wake never block but for the short lock of a waitq. ABA: a futex compares
  * values, so a word that went round to the expected value lets the sleeper sleep; parkers and locks
  * cannot (their last change leaves another value), event counts say so in wait.h. If a process dies here
  * its private words die with it; shared words are handled where they live (lane.h).
  */
 #include "wait.h"
+#include "fiber.h"
 
 #include <errno.h>
+
+_Thread_local struct weft__fiber *weft__fiber WEFT__TLS;
 
 void weft__lock_acquire_slow(struct weft__lock *l)
 {
@@ -33,14 +41,39 @@ void weft__lock_acquire_slow(struct weft__lock *l)
 	}
 	/* L1 acquire: pairs with weft__unlock. From here on the word says 2: somebody may sleep. */
 	while (atom_swap(&l->word, 2, acquire) != 0)
-		weft__wait(&l->word, 2, WEFT_FOREVER, WEFT__PRIVATE);
+		weft__wait_thread(&l->word, 2, WEFT_FOREVER, WEFT__PRIVATE);
+}
+
+int weft__park_fiber(struct weft__fiber *f, struct weft__parker *p, weft_time deadline, bool interruptible)
+{
+	uint32_t word;
+	int err;
+
+	/* P1 acquire: pairs with the release in weft__unpark. */
+	while (!atom_swap(&p->word, 0, acquire)) {
+		word = 0;
+		p->fiber = f;
+		/* P2 release: pairs with the acquire in weft__unpark. */
+		if (!atom_cas(&p->word, &word, 2, release, relaxed))
+			continue;
+		err = f->engine->wait(f, deadline, interruptible);
+		word = 2;
+		/* Relaxed: the word goes back to what it was, and nobody has looked. */
+		if (err && atom_cas(&p->word, &word, 0, relaxed, relaxed))
+			return err;
+		if (err)
+			f->engine->wait(f, WEFT_FOREVER, false);
+	}
+	return 0;
 }
 
 int weft__park(struct weft__parker *p, weft_time deadline)
 {
+	if (weft__fiber)
+		return weft__park_fiber(weft__fiber, p, deadline, false);
 	/* P1 acquire: pairs with the release in weft__unpark. */
 	while (!atom_swap(&p->word, 0, acquire)) {
-		if (weft__wait(&p->word, 0, deadline, WEFT__PRIVATE) == -ETIMEDOUT)
+		if (weft__wait_thread(&p->word, 0, deadline, WEFT__PRIVATE) == -ETIMEDOUT)
 			/* P1 acquire: the permit may have come with the deadline; it wins. */
 			return atom_swap(&p->word, 0, acquire) ? 0 : -ETIMEDOUT;
 	}
@@ -50,11 +83,14 @@ int weft__park(struct weft__parker *p, weft_time deadline)
 void weft__unpark(struct weft__parker *p)
 {
 	struct weft__alarm *alarm = p->alarm; /* before the swap, after which p may be gone */
+	/* P1 release: pairs with the acquire in weft__park. P2 acquire: with the release there. */
+	uint32_t word = atom_swap(&p->word, 1, acq_rel);
 
-	/* P1 release: pairs with the acquire in weft__park. */
-	if (atom_swap(&p->word, 1, release))
+	if (word == 1)
 		return;
-	if (alarm)
+	if (word == 2)
+		p->fiber->engine->wake(p->fiber); /* which waits for this: so p is there */
+	else if (alarm)
 		alarm->ring(alarm);
 	else
 		weft__wake(&p->word, 1, WEFT__PRIVATE);

@@ -23,6 +23,8 @@ enum weft__scope {
 /* Sleeps while *word == expected, until woken or deadline. May return early for no reason.
  * 0: woken, changed, or for no reason; -ETIMEDOUT. Signals are not noticed. */
 int weft__wait(atom_u32 *word, uint32_t expected, weft_time deadline, enum weft__scope scope);
+/* The same, but a fiber holds up its thread: for what lasts a moment. */
+int weft__wait_thread(atom_u32 *word, uint32_t expected, weft_time deadline, enum weft__scope scope);
 
 /* Wakes at most n sleepers on word. The memory may be gone: only its address counts, and a wrong
  * wake-up is one of those for no reason. */
@@ -69,19 +71,27 @@ static inline void weft__unlock_seq_cst(struct weft__lock *l)
 		weft__wake(&l->word, 1, WEFT__PRIVATE);
 }
 
+struct weft__fiber;
+
+/* The calling thread's fiber, NULL: it is in none. */
+extern _Thread_local struct weft__fiber *weft__fiber __attribute__((tls_model("initial-exec")));
+
 /* How to wake one that does not sleep on its parker's word: ready.h. */
 struct weft__alarm {
 	void (*ring)(struct weft__alarm *alarm);
 };
 
-/* A parker: the place where one thread sleeps. Zeroed memory is ready. An unpark that comes first is
+/* A parker: the place where one thread or fiber sleeps. Zeroed memory is ready. An unpark that comes first is
  * kept, so the next park returns at once. */
 struct weft__parker {
-	atom_u32 word;             /* 0 nothing, 1 unparked */
+	atom_u32 word;             /* 0 nothing, 1 unparked, 2 a fiber sleeps */
+	struct weft__fiber *fiber; /* which; set with 2 */
 	struct weft__alarm *alarm; /* set before anybody else knows the parker; NULL: a futex */
 };
 
 int weft__park(struct weft__parker *p, weft_time deadline); /* 0 or -ETIMEDOUT; takes the permit */
+/* The same in the fiber f; if interruptible, also -ECANCELED: its engine says when. */
+int weft__park_fiber(struct weft__fiber *f, struct weft__parker *p, weft_time deadline, bool interruptible);
 void weft__unpark(struct weft__parker *p);
 
 /* An event count. Sleeper: key = prepare; look at the condition; then wait(key) or cancel. Other side:

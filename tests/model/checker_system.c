@@ -20,6 +20,11 @@ int weft__wait(atom_u32 *word, uint32_t expected, weft_time deadline, enum weft_
 	return futex_wait(word, expected, deadline) ? -ETIMEDOUT : 0;
 }
 
+int weft__wait_thread(atom_u32 *word, uint32_t expected, weft_time deadline, enum weft__scope scope)
+{
+	return weft__wait(word, expected, deadline, scope);
+}
+
 void weft__wake(atom_u32 *word, int n, enum weft__scope scope)
 {
 	(void)scope;

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * context.c -- the switch, for x86-64 and aarch64; elsewhere by ucontext, which makes a system call each time.
+ *
+ * weft__context_swap(&from, to) pushes what must be kept, leaves the stack pointer in *from, takes on the other, and
+ * pops. It leaves by a jump, not by a return: the processor predicts a return to be one from the call it saw last,
+ * which is the other context's. That costs two thirds of the time. Control words are reloaded only where they
+ * differ: a load of them stops the pipeline. Of MXCSR the low 6 bits are flags, no control.
+ *
+ * Debuggers: both sides of the switch have the same frame, so one description fits both; and the first frame of
+ * a context says that there is none above it.
+ */
+#include "context.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#ifdef WEFT__ASAN
+#include <sanitizer/common_interface_defs.h>
+#endif
+#ifdef WEFT__TSAN
+#include <sanitizer/tsan_interface.h>
+#endif
+#if defined(__has_include) && !defined(WEFT__TSAN) && !defined(NDEBUG)
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#define TELL_VALGRIND 1
+#endif
+#endif
+
+#ifndef WEFT__UCONTEXT
+void weft__context_swap(void **from, void *to);
+void weft__context_entry(void);
+#endif
+
+#if defined(__x86_64__) && !defined(WEFT__UCONTEXT)
+
+/* What a context that does not run has on top of its stack. */
+struct frame {
+	uint32_t mxcsr;
+	uint16_t x87, unused;
+	void *r15, *r14, *r13, *r12, *rbx, *rbp, *rip;
+	void *end[2]; /* keeps the alignment that a call expects */
+};
+
+__asm__(".text\n"
+	".p2align 6\n"
+	".globl weft__context_swap\n"
+	".hidden weft__context_swap\n"
+	".type weft__context_swap, @function\n"
+	"weft__context_swap:\n"
+	".cfi_startproc\n"
+	"	pushq %rbp\n"
+	".cfi_adjust_cfa_offset 8\n"
+	".cfi_rel_offset rbp, 0\n"
+	"	pushq %rbx\n"
+	".cfi_adjust_cfa_offset 8\n"
+	".cfi_rel_offset rbx, 0\n"
+	"	pushq %r12\n"
+	".cfi_adjust_cfa_offset 8\n"
+	".cfi_rel_offset r12, 0\n"
+	"	pushq %r13\n"
+	".cfi_adjust_cfa_offset 8\n"
+	".cfi_rel_offset r13, 0\n"
+	"	pushq %r14\n"
+	".cfi_adjust_cfa_offset 8\n"
+	".cfi_rel_offset r14, 0\n"
+	"	pushq %r15\n"
+	".cfi_adjust_cfa_offset 8\n"
+	".cfi_rel_offset r15, 0\n"
+	"	subq $8, %rsp\n"
+	".cfi_adjust_cfa_offset 8\n"
+	"	stmxcsr (%rsp)\n"
+	"	fnstcw 4(%rsp)\n"
+	"	movq %rsp, (%rdi)\n"
+	"	movl (%rsp), %eax\n"
+	"	movzwl 4(%rsp), %ecx\n"
+	"	xorl (%rsi), %eax\n"
+	"	xorw 4(%rsi), %cx\n"
+	"	andl $0xffffffc0, %eax\n"
+	"	movq %rsi, %rsp\n"
+	"	orl %ecx, %eax\n"
+	"	jnz 2f\n"
+	"1:	movq 8(%rsp), %r15\n"
+	"	movq 16(%rsp), %r14\n"
+	"	movq 24(%rsp), %r13\n"
+	"	movq 32(%rsp), %r12\n"
+	"	movq 40(%rsp), %rbx\n"
+	"	movq 48(%rsp), %rbp\n"
+	"	movq 56(%rsp), %rcx\n"
+	".cfi_remember_state\n"
+	"	addq $64, %rsp\n"
+	".cfi_adjust_cfa_offset -64\n"
+	".cfi_register rip, rcx\n"
+	".cfi_restore rbp\n"
+	".cfi_restore rbx\n"
+	".cfi_restore r12\n"
+	".cfi_restore r13\n"
+	".cfi_restore r14\n"
+	".cfi_restore r15\n"
+	"	jmp *%rcx\n"
+	".cfi_restore_state\n"
+	"2:	ldmxcsr (%rsp)\n"
+	"	fldcw 4(%rsp)\n"
+	"	jmp 1b\n"
+	".cfi_endproc\n"
+	".size weft__context_swap, . - weft__context_swap\n"
+
+	".p2align 4\n"
+	".globl weft__context_entry\n"
+	".hidden weft__context_entry\n"
+	".type weft__context_entry, @function\n"
+	"weft__context_entry:\n"
+	".cfi_startproc\n"
+	".cfi_undefined rip\n"
+	"	movq %rbx, %rdi\n"
+	"	call *%r12\n"
+	"	ud2\n"
+	".cfi_endproc\n"
+	".size weft__context_entry, . - weft__context_entry\n");
+
+static void fill(struct frame *f, void (*entry)(void *arg), void *arg)
+{
+	__asm__("stmxcsr %0" : "=m"(f->mxcsr));
+	__asm__("fnstcw %0" : "=m"(f->x87));
+	memcpy(&f->r12, &entry, sizeof entry);
+	f->rbx = arg;
+	f->rip = (void *)(uintptr_t)weft__context_entry;
+}
+
+#elif defined(__aarch64__)
+
+struct frame {
+	uint64_t x19, x20, x21, x22, x23, x24, x25, x26, x27, x28, x29, x30;
+	uint64_t d[8];
+	uint64_t fpcr, unused;
+};
+
+__asm__(".text\n"
+	".p2align 6\n"
+	".globl weft__context_swap\n"
+	".hidden weft__context_swap\n"
+	".type weft__context_swap, %function\n"
+	"weft__context_swap:\n"
+	".cfi_startproc\n"
+	"	sub sp, sp, #176\n"
+	".cfi_adjust_cfa_offset 176\n"
+	"	stp x19, x20, [sp, #0]\n"
+	"	stp x21, x22, [sp, #16]\n"
+	"	stp x23, x24, [sp, #32]\n"
+	"	stp x25, x26, [sp, #48]\n"
+	"	stp x27, x28, [sp, #64]\n"
+	"	stp x29, x30, [sp, #80]\n"
+	".cfi_rel_offset x19, 0\n"
+	".cfi_rel_offset x20, 8\n"
+	".cfi_rel_offset x21, 16\n"
+	".cfi_rel_offset x22, 24\n"
+	".cfi_rel_offset x23, 32\n"
+	".cfi_rel_offset x24, 40\n"
+	".cfi_rel_offset x25, 48\n"
+	".cfi_rel_offset x26, 56\n"
+	".cfi_rel_offset x27, 64\n"
+	".cfi_rel_offset x28, 72\n"
+	".cfi_rel_offset x29, 80\n"
+	".cfi_rel_offset x30, 88\n"
+	"	stp d8, d9, [sp, #96]\n"
+	"	stp d10, d11, [sp, #112]\n"
+	"	stp d12, d13, [sp, #128]\n"
+	"	stp d14, d15, [sp, #144]\n"
+	"	mrs x9, fpcr\n"
+	"	str x9, [sp, #160]\n"
+	"	mov x10, sp\n"
+	"	str x10, [x0]\n"
+	"	mov sp, x1\n"
+	"	ldr x11, [sp, #160]\n"
+	"	cmp x9, x11\n"
+	"	b.ne 2f\n"
+	"1:	ldp x19, x20, [sp, #0]\n"
+	"	ldp x21, x22, [sp, #16]\n"
+	"	ldp x23, x24, [sp, #32]\n"
+	"	ldp x25, x26, [sp, #48]\n"
+	"	ldp x27, x28, [sp, #64]\n"
+	"	ldp x29, x30, [sp, #80]\n"
+	"	ldp d8, d9, [sp, #96]\n"
+	"	ldp d10, d11, [sp, #112]\n"
+	"	ldp d12, d13, [sp, #128]\n"
+	"	ldp d14, d15, [sp, #144]\n"
+	".cfi_remember_state\n"
+	"	add sp, sp, #176\n"
+	".cfi_def_cfa_offset 0\n"
+	".cfi_restore x19\n"
+	".cfi_restore x20\n"
+	".cfi_restore x21\n"
+	".cfi_restore x22\n"
+	".cfi_restore x23\n"
+	".cfi_restore x24\n"
+	".cfi_restore x25\n"
+	".cfi_restore x26\n"
+	".cfi_restore x27\n"
+	".cfi_restore x28\n"
+	".cfi_restore x29\n"
+	".cfi_restore x30\n"
+	"	br x30\n"
+	".cfi_restore_state\n"
+	"2:	msr fpcr, x11\n"
+	"	b 1b\n"
+	".cfi_endproc\n"
+	".size weft__context_swap, . - weft__context_swap\n"
+
+	".globl weft__context_entry\n"
+	".hidden weft__context_entry\n"
+	".type weft__context_entry, %function\n"
+	"weft__context_entry:\n"
+	".cfi_startproc\n"
+	".cfi_undefined x30\n"
+	"	mov x0, x20\n"
+	"	blr x19\n"
+	"	brk #0\n"
+	".cfi_endproc\n"
+	".size weft__context_entry, . - weft__context_entry\n");
+
+static void fill(struct frame *f, void (*entry)(void *arg), void *arg)
+{
+	__asm__("mrs %0, fpcr" : "=r"(f->fpcr));
+	f->x19 = (uintptr_t)entry;
+	f->x20 = (uintptr_t)arg;
+	f->x30 = (uintptr_t)weft__context_entry;
+}
+
+#endif
+
+#ifdef WEFT__UCONTEXT
+
+/* makecontext hands on integers: the address of the context in two halves. */
+static void enter(unsigned high, unsigned low)
+{
+	struct weft__context *c = (struct weft__context *)(uintptr_t)((uint64_t)high << 32 | low);
+
+	c->entry(c->arg);
+}
+
+static void prepare(struct weft__context *c, void *low, size_t size, void (*entry)(void *arg), void *arg)
+{
+	uint64_t address = (uintptr_t)c;
+
+	getcontext(&c->u);
+	c->u.uc_stack.ss_sp = low;
+	c->u.uc_stack.ss_size = size;
+	c->u.uc_link = NULL;
+	c->entry = entry;
+	c->arg = arg;
+	makecontext(&c->u, (void (*)(void))(uintptr_t)enter, 2, (unsigned)(address >> 32), (unsigned)address);
+}
+
+static void swap(struct weft__context *from, struct weft__context *to)
+{
+	swapcontext(&from->u, &to->u);
+}
+
+#else
+
+static void prepare(struct weft__context *c, void *low, size_t size, void (*entry)(void *arg), void *arg)
+{
+	uintptr_t top = ((uintptr_t)low + size) & ~(uintptr_t)15;
+	struct frame *f = (struct frame *)(top - sizeof *f);
+
+	memset(f, 0, sizeof *f);
+	fill(f, entry, arg);
+	c->sp = f;
+}
+
+static void swap(struct weft__context *from, struct weft__context *to)
+{
+	weft__context_swap(&from->sp, to->sp);
+}
+
+#endif
+
+#ifdef WEFT__ASAN
+static _Thread_local struct weft__context *came_from;
+
+/* Also the way to learn where the stack of an adopted context lies. */
+static void arrive(void *fake)
+{
+	__sanitizer_finish_switch_fiber(fake, &came_from->low, &came_from->size);
+}
+
+static void begin(void *context)
+{
+	struct weft__context *c = context;
+
+	arrive(NULL);
+	c->entry(c->arg);
+}
+#endif
+
+void weft__context_init(struct weft__context *c, void *low, size_t size, void (*entry)(void *arg), void *arg)
+{
+	c->low = low;
+	c->size = size;
+#ifdef WEFT__ASAN
+	c->entry = entry;
+	c->arg = arg;
+	entry = begin;
+	arg = c;
+#endif
+	prepare(c, low, size, entry, arg);
+#ifdef WEFT__TSAN
+	c->tool = __tsan_create_fiber(0);
+#endif
+#ifdef TELL_VALGRIND
+	c->tool = VALGRIND_STACK_REGISTER(low, (char *)low + size);
+#endif
+}
+
+void weft__context_adopt(struct weft__context *c)
+{
+	memset(c, 0, sizeof *c);
+#ifdef WEFT__TSAN
+	c->tool = __tsan_get_current_fiber();
+#endif
+}
+
+/* Not looked into by TSan, whose own stack of calls is another one after the switch. */
+#define NO_TSAN __attribute__((no_sanitize("thread")))
+
+static inline NO_TSAN void switch_to(struct weft__context *from, struct weft__context *to, bool leaves)
+{
+#ifdef WEFT__ASAN
+	void *fake = NULL;
+
+	came_from = from;
+	__sanitizer_start_switch_fiber(leaves ? NULL : &fake, to->low, to->size);
+#endif
+#ifdef WEFT__TSAN
+	__tsan_switch_to_fiber(to->tool, 0);
+#endif
+	(void)leaves;
+	swap(from, to);
+#ifdef WEFT__ASAN
+	arrive(fake);
+#endif
+}
+
+NO_TSAN void weft__context_switch(struct weft__context *from, struct weft__context *to)
+{
+	switch_to(from, to, false);
+}
+
+NO_TSAN void weft__context_leave(struct weft__context *from, struct weft__context *to)
+{
+	switch_to(from, to, true);
+}
+
+void weft__context_fini(struct weft__context *c)
+{
+	(void)c;
+#ifdef WEFT__TSAN
+	__tsan_destroy_fiber(c->tool);
+#endif
+#ifdef TELL_VALGRIND
+	VALGRIND_STACK_DEREGISTER(c->tool);
+#endif
+}
