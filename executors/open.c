@@ -5,6 +5,7 @@
 #include "spec.h"
 #include <weft/process_pool.h>
 #include <weft/thread_pool.h>
+#include <weft/uring.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -97,6 +98,43 @@ static int open_processes(weft_executor **ret, const struct weft__spec *spec)
 	return err ? err : weft_process_pool_new(ret, &o);
 }
 
+static int parse_engine(const struct weft__spec *spec, enum weft_uring_engine *ret)
+{
+	const char *engine = weft__spec_find(spec, "engine");
+
+	if (!engine || !strcmp(engine, "any"))
+		*ret = WEFT_URING_ANY;
+	else if (!strcmp(engine, "io_uring"))
+		*ret = WEFT_URING_RING;
+	else if (!strcmp(engine, "epoll"))
+		*ret = WEFT_URING_EPOLL;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+static int open_uring(weft_executor **ret, const struct weft__spec *spec)
+{
+	static const char *const keys[] = {"queue", "name", "stack", "slack", "entries", "engine", NULL};
+	struct weft_uring_opts o = {.size = sizeof o, .lanes = spec->count};
+	uint32_t slack = 50;
+	int err = weft__spec_only(spec, keys);
+
+	if (!err)
+		err = weft__spec_u32(spec, "queue", 1, 1u << 30, &o.queue);
+	if (!err)
+		err = weft__spec_u32(spec, "stack", 16384, 64u << 20, &o.stack_size);
+	if (!err)
+		err = weft__spec_u32(spec, "slack", 0, 1000000, &slack);
+	if (!err)
+		err = weft__spec_u32(spec, "entries", 1, 32768, &o.entries);
+	if (!err)
+		err = parse_engine(spec, &o.engine);
+	o.slack = slack ? slack : WEFT_SLACK_NONE;
+	o.name = weft__spec_find(spec, "name");
+	return err ? err : weft_uring_new(ret, &o);
+}
+
 static int not_built(weft_executor **ret, const struct weft__spec *spec)
 {
 	(void)ret;
@@ -109,7 +147,7 @@ static const struct {
 	int (*open)(weft_executor **ret, const struct weft__spec *spec);
 } kinds[] = {
 	{"inline", open_inline}, {"threads", open_threads}, {"processes", open_processes},
-	{"uring", not_built},    {"mpi", not_built},
+	{"uring", open_uring},   {"mpi", not_built},
 };
 
 static const char *from_environment(void)

@@ -104,6 +104,9 @@ unsigned test_workers(void);
 /* Is it inline, where a task is done when its submission returns? */
 bool test_is_inline(void);
 
+/* Is it one whose tasks are fibers? */
+bool test_is_uring(void);
+
 /* Stops ex, and checks that it has stopped, or, if it is weft_inline(), that it cannot be. */
 void test_stop(weft_executor *ex, enum weft_stop how);
 

@@ -55,6 +55,11 @@ bool test_is_inline(void)
 	return strncmp(harness_spec, "inline", 6) == 0;
 }
 
+bool test_is_uring(void)
+{
+	return strncmp(harness_spec, "uring", 5) == 0;
+}
+
 void test_stop(weft_executor *ex, enum weft_stop how)
 {
 	CHECK_EQ(weft_executor_stop(ex, how, test_soon()), ex == weft_inline() ? -EINVAL : 0);

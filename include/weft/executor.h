@@ -48,12 +48,15 @@ struct weft_stats {
  *   threads[:N][,queue=N][,name=TEXT][,pin=1][,spin=MICROSECONDS]           a pool of N threads
  *   processes[:N][,queue=N][,name=TEXT][,start=nursery|fork|spawn][,max_tasks=N][,slot=BYTES][,large=BYTES]
  *       [,max_rss=MIB][,max_cpu=SECONDS][,max_files=N][,max_memory=MIB][,nice=N][,pin=1][,sandbox=1]
+ *   uring[:N][,queue=N][,name=TEXT][,stack=BYTES][,slack=MICROSECONDS][,entries=N]
+ *       [,engine=any|io_uring|epoll]            fibers on N threads
  *
- * N defaults to weft_cpu_count(); for the rest see weft/thread_pool.h and weft/process_pool.h.
+ * N defaults to weft_cpu_count(); for the rest see weft/thread_pool.h, weft/process_pool.h and weft/uring.h. slack=0 is
+ * none.
  *
  * @param spec  NULL: the environment variable WEFT_EXECUTOR; if that is unset or empty, "threads".
  * @return 0 | -EINVAL: not of that form, or an unknown kind or option | -ERANGE: a number outside its
- *         limits | -ENOSYS: a kind that this build lacks ("uring", "mpi") | -ENOMEM, -EAGAIN,
+ *         limits | -ENOSYS: a kind that this build lacks ("mpi") | -ENOMEM, -EAGAIN,
  *         -EMFILE...: as the function that makes that kind.
  * @owns   *ret is the caller's: weft_executor_free, also for "inline". spec is copied.
  * @from   Any thread, or inside a task.
@@ -123,6 +126,8 @@ WEFT_API unsigned weft_executor_caps(const weft_executor *ex);
 WEFT_API int weft_executor_stats(const weft_executor *ex, struct weft_stats *ret);
 
 /** What ex is, for people: the kind and the number of workers, as "threads:4"; or the name it was given.
+ *
+ * "uring" adds what it waits with: "uring:2 (io_uring)" or "uring:2 (epoll)".
  *
  * @return Never NULL; "" for NULL.
  * @owns   Borrowed: as long as ex.

@@ -20,5 +20,6 @@
 #include <weft/spawn.h>
 #include <weft/task.h>
 #include <weft/thread_pool.h>
+#include <weft/uring.h>
 
 #endif

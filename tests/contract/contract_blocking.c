@@ -17,6 +17,8 @@ static weft_executor *pool_with(const char *options)
 {
 	if (test_is_inline())
 		SKIP("it has no threads");
+	if (test_is_uring())
+		SKIP("nobody stands in for a lane");
 	weft_executor *ex = test_executor();
 	bool local = weft_executor_caps(ex) & WEFT_CAP_LOCAL;
 	weft_executor_free(ex);

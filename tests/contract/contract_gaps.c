@@ -302,7 +302,7 @@ static int wide_fn(weft_call *call, const void *arg, void *result)
 /* All the levels together need more than one stack has. */
 TEST(gaps_nested_frames_do_not_fit_into_one_stack)
 {
-	weft_executor *ex = test_executor();
+	weft_executor *ex = test_executor_with(test_is_uring() ? "stack=1048576" : "");
 	if (test_is_inline() || !(weft_executor_caps(ex) & WEFT_CAP_LOCAL)) {
 		weft_executor_free(ex);
 		SKIP("not a pool of threads");

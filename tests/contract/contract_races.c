@@ -236,7 +236,7 @@ static void check_wake_ups(const char *options)
 TEST(races_of_a_submission_and_sleep)
 {
 	check_wake_ups("");
-	check_wake_ups("spin=0");
+	check_wake_ups(test_is_uring() ? "slack=0" : "spin=0");
 }
 
 struct errand {
@@ -289,7 +289,7 @@ TEST(races_of_a_push_and_sleep)
 {
 	for (uint32_t section = 0; section < 2; section++) {
 		check_errands("", section);
-		check_errands("spin=0", section);
+		check_errands(test_is_uring() ? "slack=0" : "spin=0", section);
 	}
 }
 
@@ -475,7 +475,9 @@ TEST(races_of_a_stop_and_move)
 	uint32_t seed = 1;
 	weft_executor_free(pool_with(""));
 	for (int round = 0; round < 1000 / SLOW && !time_is_up(); round++) {
-		weft_executor *ex = test_executor_with(round % 2 ? "" : "spin=0");
+		weft_executor *ex = test_executor_with(round % 2         ? ""
+						       : test_is_uring() ? "slack=0"
+									 : "spin=0");
 		memset(runs, 0, sizeof runs);
 		for (unsigned i = 0; i < N; i++) {
 			at[i] = &runs[i];

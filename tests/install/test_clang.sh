@@ -9,9 +9,13 @@ clang=$(command -v clang-14 || command -v clang) || {
 	exit 77
 }
 cd "$WEFT_SOURCE_DIR"
+uring=
+if echo '#include <liburing.h>' | "$clang" -fsyntax-only -x c - 2>/dev/null; then
+	uring=-DWEFT_HAVE_URING
+fi
 status=0
 for source in core/*.c ipc/*.c executors/*.c; do
-	"$clang" -std=c11 -D_GNU_SOURCE -Iinclude -Icore -Iipc -Iexecutors -fsyntax-only \
+	"$clang" -std=c11 -D_GNU_SOURCE $uring -Iinclude -Icore -Iipc -Iexecutors -fsyntax-only \
 		-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror "$source" || status=1
 done
 exit $status
