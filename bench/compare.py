@@ -33,6 +33,8 @@ PROGRAMS = {
     "pthreadpool": "libpthreadpool-dev", "moodycamel": "libconcurrentqueue-dev", "asio": "libboost-dev",
     "go": "golang-go", "python": "python3", "joblib": "python3-joblib", "mpi4py": "python3-mpi4py and openmpi-bin",
     "storm": "libcunit1-dev, as tests do",
+    "weft_io": "the library", "context": "the library", "switch": "a C compiler", "boost": "libboost-context-dev",
+    "plain": "a C compiler", "liburing": "liburing-dev", "uv_io": "libuv1-dev", "go_io": "golang-go",
 }
 SCRIPTS = ("python", "joblib", "mpi4py", "storm")
 
@@ -43,6 +45,10 @@ QUICK = {
     "help": ["n=20000"], "pending": ["n=100000"], "idle": ["n=300"], "nap": ["n=300"], "tick": ["n=300"],
     "create": ["n=20"], "fib": ["n=25"], "skynet": ["n=100000"], "sum": ["n=10000000"], "uneven": ["n=50000"],
     "primes": ["n=1"], "map": ["n=100000"], "large": ["n=8"], "kill": ["n=5"], "storm1": ["n=1"], "storm20": ["n=1"],
+    "switch": ["n=1000000"], "fiber": ["n=1000000"], "yield": ["n=500000"], "task": ["n=200000"], "crowd": ["n=50000"],
+    "null50": ["n=200000"], "null1000": ["n=200000"], "warm1": ["n=50000"], "warm32": ["n=50000"],
+    "warm128": ["n=50000"], "direct1": ["n=1000"], "direct32": ["n=5000"], "direct128": ["n=5000"],
+    "echo50": ["n=300"], "echo1000": ["n=300"], "sleepers": ["n=10000"], "fetch": ["n=200"],
 }
 # These take microseconds for each task and more: they are not asked for the larger points of the plots.
 SLOW = ("Python-threads", "pthread") + report.POOLS_OF_PROCESSES
@@ -62,7 +68,8 @@ def parse(argv):
     p = argparse.ArgumentParser(prog="bench.sh", description="weft and its peers, in turns")
     p.add_argument("--quick", action="store_true", help="small sizes, three rounds: does it work?")
     p.add_argument("--only", action="append", metavar="WORKLOAD",
-                   help="this one; growth, growth-size, growth-workers, growth-depth: the plots; may be repeated")
+                   help="this one, or a table: threads, processes, io-fibers, io-files, io-sockets; growth, "
+                        "growth-size, growth-workers, growth-depth: the plots; may be repeated")
     p.add_argument("--add", action="store_true", help="keep what DIR/results.json has of other workloads")
     p.add_argument("--peer", action="append", metavar="PEER", help="this one, beside weft; may be repeated")
     p.add_argument("--repeat", type=int, metavar="N", help="rounds; 5, or 3 where quick")
@@ -194,11 +201,13 @@ def plan(args):
     growth = growth_parts(args)
     if not args.only:
         return columns + ([] if args.no_growth else growth)
-    wanted = set(args.only) - {"growth"} | ({part.name for part in growth} if "growth" in args.only else set())
+    several = {table.name: {column.workload for column in table.columns} for table in report.TABLES}
+    several["growth"] = {part.name for part in growth}
+    wanted = set().union(*(several.get(name, {name}) for name in args.only))
     unknown = wanted - {part.name for part in columns + growth}
     if unknown:
         sys.exit(f"bench.sh: no workload {', '.join(sorted(unknown))}; there are "
-                 f"{', '.join(part.name for part in columns + growth)}, growth")
+                 f"{', '.join(part.name for part in columns + growth)}, {', '.join(several)}")
     return [part for part in columns + growth if part.name in wanted]
 
 

@@ -2,8 +2,8 @@
 #
 # report.py [DIR] -- the tables and the plots from DIR/results.json, which compare.py has left there.
 #
-# A cell is the median of the rounds, its least and its greatest, and the ratio to weft (in the table of
-# processes, to its pool of processes): the median over the rounds of (peer / weft), or (weft / peer) where more
+# A cell is the median of the rounds, its least and its greatest, and the ratio to the reference of its table (weft,
+# weft-processes, weft-uring): the median over the rounds of (peer / weft), or (weft / peer) where more
 # is better. So more than x1 is always in weft's favour.
 import collections
 import json
@@ -61,6 +61,29 @@ PROCESS_COLUMNS = [
     Column("idle", "cpu_ms_per_s", "idle", "CPU ms/s", False),
     Column("tick", "cpu_ms_per_s", "tick", "CPU ms/s", False),
 ]
+FIBER_COLUMNS = [
+    Column("switch", "ns", "switch", "ns CPU", False),
+    Column("fiber", "ns", "fiber", "ns CPU", False),
+    Column("yield", "ns", "yield", "ns CPU", False),
+    Column("task", "ns", "task", "ns CPU", False),
+    Column("null50", "cpu_ns", "null, 50", "ns CPU", False),
+    Column("null1000", "cpu_ns", "null, 1000", "ns CPU", False),
+    Column("crowd", "made", "crowd", "fibers", True),
+    Column("crowd", "rss_bytes", "crowd", "B RSS", False),
+    Column("sleepers", "p50_us", "sleepers", "us late p50", False),
+    Column("sleepers", "p99_us", "sleepers", "us late p99", False),
+    Column("sleepers", "cpu_us", "sleepers", "us CPU", False),
+]
+FILE_COLUMNS = [
+    Column(f"{kind}{depth}", figure, f"{kind}, {depth}", unit, more)
+    for kind in ("warm", "direct") for depth in (1, 32, 128)
+    for figure, unit, more in (("per_s", "reads/s", True), ("cpu_us", "us CPU", False))]
+SOCKET_COLUMNS = [
+    Column(f"echo{n}", figure, f"echo, {n}", unit, more)
+    for n in (50, 1000)
+    for figure, unit, more in (
+        ("per_s", "requests/s", True), ("cpu_us", "us CPU", False), ("p99_us", "us p99", False))
+] + [Column("fetch", "ms", "fetch", "ms", False), Column("fetch", "times", "fetch", "x 10 ms", True)]
 
 # Whose tasks run in processes; and what the machine takes there, with no pool.
 POOLS_OF_PROCESSES = (
@@ -70,11 +93,15 @@ POOLS_OF_PROCESSES = (
 BARE_PROCESSES = ("futex", "futex-spin", "fork", "memcpy")
 OF_PROCESSES = {"weft-processes again", *POOLS_OF_PROCESSES, *BARE_PROCESSES}
 
+# What they have in common with the other tables is a name: other workloads, by other programs.
+IO_COLUMNS = {"io-fibers": FIBER_COLUMNS, "io-files": FILE_COLUMNS, "io-sockets": SOCKET_COLUMNS}
+
 # Ratios are to reference. has: is a peer in it?
 Table = collections.namedtuple("Table", "name columns reference has")
 TABLES = [
     Table("threads", COLUMNS, "weft", lambda peer: peer not in OF_PROCESSES),
     Table("processes", PROCESS_COLUMNS, "weft-processes", lambda peer: peer in OF_PROCESSES or peer == "weft"),
+    *(Table(name, columns, "weft-uring", lambda peer: True) for name, columns in IO_COLUMNS.items()),
 ]
 
 
@@ -99,11 +126,14 @@ for _peer in ("Python-threads", "Python-processes", "Python-Pool", "loky", "jobl
 for _peer in ("Python-processes", "loky"):
     MARKS[_peer, "kill"] = "l"
 MARKS |= {("mpi4py", f"start{n}"): "s" for n in (1, 8, 64)}
+MARKS["Boost.Context", "crowd"] = "u"
+MARKS["weft-uring", "switch"] = MARKS["weft-uring", "fiber"] = "b"
 MARKS |= {("floor", workload): "m" for workload in ("flood", "flood2", "help", "fib")}
 MARKS |= {(peer, workload): "m" for peer in ("floor-spin", "floor-sleep") for workload in ("hot", "cold")}
 for _peer, _workload in [key for key, mark in MARKS.items() if mark == "n"]:
     MARKS[_peer, "flood2"] = "n"
 NOTES = {
+    "b": "core/context.c by itself (peer_context.c)",
     "c": "written with continuations: a task of this pool that waits for another may wait for ever",
     "e": "enqueued, and awaited by a counter: TBB has no wait for one task on another thread",
     "f": "with a first task, since the workers start with it",
@@ -115,6 +145,7 @@ NOTES = {
     "p": "against a loop in Python; the long numbers with a fiftieth of their divisions",
     "r": "a parallel region or loop, one turn for each thread",
     "s": "from the start of mpirun",
+    "u": "all but the first 32,750 without a guard: that mprotect fails is not noticed",
 }
 
 
@@ -240,7 +271,7 @@ def footer(result):
     lines = [
         f"{m['cpus']} CPUs, {m['cpu']}, {m['system']}, Linux {m['kernel']}; {m['threads']} workers.",
         *rounds_text(result),
-        "Median and ratio to weft, or weft-processes, in the same round (more than x1: weft is better); "
+        "Median and ratio to weft, or weft-processes, or weft-uring, in the same round (more than x1: weft is better); "
         "least..greatest below.",
     ]
     pairs = [len(run["speed_ups"]) for run in result["runs"] if run["part"] == "primes" and run["peer"] == "weft"]

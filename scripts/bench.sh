@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# bench.sh [OPTION...] -- weft beside its peers, in turns, in two tables: docs/benchmarks.md says what is measured.
+# bench.sh [OPTION...] -- weft beside its peers, in turns, in tables: docs/benchmarks.md says what is measured.
 # Installs the peers from the packages of Debian or Ubuntu, builds a release, measures. What cannot be installed
 # or built is named and left out.
 #
 #   --quick            small sizes, three rounds, some minutes
-#   --only WORKLOAD    one workload, or "growth"; may be repeated
+#   --only WORKLOAD    one workload, or a table, or "growth"; may be repeated
 #   --add              keep what was measured before of other workloads
 #   --peer PEER        one peer, beside weft; may be repeated
 #   --repeat N         rounds: 5, or 3 where quick
@@ -21,7 +21,8 @@ cd "$(dirname "$0")/.."
 
 log=build/bench/build.log
 peers='libtbb-dev gcc clang-14 libomp-14-dev libglib2.0-dev libuv1-dev libpthreadpool-dev
-	libconcurrentqueue-dev libboost-dev golang-go python3 python3-joblib python3-mpi4py openmpi-bin libcunit1-dev
+	libconcurrentqueue-dev libboost-dev libboost-context-dev liburing-dev golang-go python3 python3-joblib
+	python3-mpi4py openmpi-bin libcunit1-dev
 	gnuplot-nox'
 
 fail() {

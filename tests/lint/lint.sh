@@ -115,6 +115,8 @@ function allowed(dir, file, name) {
 			(has("executors", name) && family(name) == family(file))
 	if (dir ~ /^tests\/(unit|model|fuzz|stress)$/)
 		return 1
+	if (dir "/" file == "bench/peers/peer_context.c" && name == "context.h")
+		return 1 # it measures the switch, which no public function shows by itself
 	return has(dir, name) || (dir ~ /^tests/ && has("tests", name)) # harness.h, shim.h
 }
 FNR == 1 {
