@@ -105,14 +105,25 @@ bool io_connected(int ret_fd[2])
 	return ok && ret_fd[1] >= 0;
 }
 
-size_t io_fill(int fd)
+static size_t write_what_fits(int fd)
 {
 	static const char zeros[4096];
-	int flags = fcntl(fd, F_GETFL);
 	size_t sum = 0;
-	fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 	for (ssize_t n; (n = write(fd, zeros, sizeof zeros)) > 0;)
 		sum += (size_t)n;
+	return sum;
+}
+
+/* On a busy machine a connection hands on later what it was given, and has room again. */
+size_t io_fill(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+	size_t sum = 0, some;
+	fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+	while ((some = write_what_fits(fd))) {
+		sum += some;
+		test_sleep_ms(5);
+	}
 	fcntl(fd, F_SETFL, flags);
 	return sum;
 }

@@ -143,11 +143,12 @@ TEST(who_gives_up_leaves_it_alone)
 	test_wait(weft_task_future(&u));
 	CHECK_EQ(weft_future_status(weft_task_future(&t)), -ECANCELED);
 	CHECK_EQ(weft_future_status(weft_task_future(&u)), -ETIMEDOUT);
-	CHECK_EQ(test_get(&w.discarded), 0);
-	uint32_t called = test_get(&w.called);
+	/* Of one that was given up before it had begun, nothing is left. */
+	uint32_t called = test_get(&w.called), early = test_get(&w.discarded);
+	CHECK(called + early <= 2);
 	weft_executor_free(ex);
 	test_set(&w.open, 1);
-	CHECK(test_await(&w.discarded, called));
+	CHECK(test_await(&w.discarded, called + early));
 	CHECK_EQ(w.called, called);
 	for (weft_time end = test_soon(); threads_now() > alone && weft_now() < end;)
 		test_sleep_ms(1);
