@@ -244,7 +244,7 @@ static int print_block(const weft_task *task)
 
 /* The executors of this run: one, or with --compare all. */
 static struct {
-	weft_executor *ex[5];
+	weft_executor *ex[7];
 	size_t n;
 } pools;
 
@@ -321,16 +321,16 @@ static int open_chosen(const struct args *a)
 /* Unless a number was asked for, two workers are among them: that figure compares across machines. */
 static int open_all(const struct args *a)
 {
+	static const char *const kinds[] = {"threads", "processes", "uring"};
 	uint64_t most = a->workers ? a->workers : weft_cpu_count();
 	uint64_t least = a->workers || most < 2 ? most : 2;
 	int status = open_executor("--compare", "inline");
 
-	for (int i = 0; i < 4 && !status; i++) {
+	for (int i = 0; i < 6 && !status; i++) {
 		char spec[32];
 		if (i % 2 == 1 && least == most)
 			continue;
-		snprintf(spec, sizeof spec, "%s:%" PRIu64, i < 2 ? "threads" : "processes",
-			 i % 2 ? most : least);
+		snprintf(spec, sizeof spec, "%s:%" PRIu64, kinds[i / 2], i % 2 ? most : least);
 		status = open_executor("--compare", spec);
 	}
 	return status;
@@ -368,8 +368,10 @@ static void print_table(const struct work *w, double *seconds, size_t rounds)
 	printf("%-14s %8s %10s %10s %8s\n", "executor", "workers", "seconds", "speed-up", "primes");
 	for (size_t i = 0; i < pools.n; i++) {
 		double s = median(&seconds[i * rounds], rounds);
-		printf("%-14s %8u %10.3f %10.2f %8zu\n", weft_executor_name(pools.ex[i]),
-		       workers_of(pools.ex[i]), s, s > 0 ? base / s : 1.0, primes);
+		const char *name = weft_executor_name(pools.ex[i]);
+		int brief = (int)strcspn(name, " "); /* "uring:2 (io_uring)" */
+		printf("%-14.*s %8u %10.3f %10.2f %8zu\n", brief, name, workers_of(pools.ex[i]), s,
+		       s > 0 ? base / s : 1.0, primes);
 	}
 }
 

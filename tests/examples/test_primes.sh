@@ -8,7 +8,7 @@ set -eu
 
 primes=${WEFT_BUILD_DIR:?names the build tree}/examples/primes
 here=$(cd "$(dirname "$0")" && pwd)
-executors='inline threads:1 threads:2 threads:8 processes:1 processes:2 processes:8'
+executors='inline threads:1 threads:2 threads:8 processes:1 processes:2 processes:8 uring:2'
 cases='default_list ten_thousand edges easy_in_bulk stdin_and_comments no_numbers repeat workers compare
 	bad_numbers bad_options bad_files bad_executors help interrupt terminate as_ready output_errors'
 unset WEFT_EXECUTOR
@@ -149,7 +149,8 @@ compare() {
 	"$primes" --compare --workers 2 --repeat 2 2 3 4 5 6 >"$tmp/out" 2>"$tmp/err" || complain "status $?"
 	[ ! -s "$tmp/err" ] || complain "on stderr: $(cat "$tmp/err")"
 	awk '{ print $1, $2, $5 }' "$tmp/out" >"$tmp/columns"
-	printf '%s\n' 'executor workers primes' 'inline 1 3' 'threads:2 2 3' 'processes:2 2 3' >"$tmp/want"
+	printf '%s\n' 'executor workers primes' 'inline 1 3' 'threads:2 2 3' 'processes:2 2 3' \
+		'uring:2 2 3' >"$tmp/want"
 	cmp "$tmp/want" "$tmp/columns" >&2 || complain "a strange table: $(cat "$tmp/out")"
 	refused "--executor 'inline': not with --compare, which takes all" --compare --executor inline
 }
