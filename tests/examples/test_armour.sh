@@ -9,29 +9,14 @@ set -eu
 armour=${WEFT_BUILD_DIR:?names the build tree}/examples/armour
 cases='usual sandbox few help bad_options output_errors'
 
-case ${1:-} in
---list)
-	# shellcheck disable=SC2086 # a list of words
-	printf '%s\n' $cases
-	exit 0
-	;;
-esac
+# shellcheck source=tests/examples/cases_kit.sh
+. "$(dirname "$0")/cases_kit.sh"
 
 # Under sanitizers a crash is an exit, and memory has no limit.
 if grep -q '^WEFT_SANITIZE:STRING=.' "$WEFT_BUILD_DIR/CMakeCache.txt"; then
 	echo 'skipped: sanitizers turn crashes into exits'
 	exit 77
 fi
-
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-trap 'exit 1' HUP INT TERM
-
-# complain TEXT...: the case goes on, but has failed.
-complain() {
-	echo "$*" >&2
-	failed=yes
-}
 
 # run STATUS ARGUMENT...: output goes to $tmp/out, messages to $tmp/err.
 run() {
@@ -108,22 +93,4 @@ output_errors() {
 	grep -qx 'armour: stdout: No space left on device' "$tmp/err" || complain "disk full: said $(cat "$tmp/err")"
 }
 
-all_failed=no
-# shellcheck disable=SC2086 # a list of words
-[ $# -gt 0 ] || set -- $cases
-for name; do
-	# shellcheck disable=SC2086
-	printf '%s\n' $cases | grep -qx -- "$name" || {
-		echo "test_armour.sh: no case $name" >&2
-		exit 2
-	}
-	failed=no
-	"$name"
-	if [ "$failed" = no ]; then
-		echo "ok $name"
-	else
-		echo "FAILED $name"
-		all_failed=yes
-	fi
-done
-[ "$all_failed" = no ]
+run_cases "$@"

@@ -6,27 +6,11 @@
 set -eu
 
 fetch=${WEFT_BUILD_DIR:?names the build tree}/examples/fetch
-executors='inline threads:1 threads:2 threads:8 processes:1 processes:2'
+executors='inline threads:1 threads:2 threads:8 processes:1 processes:2 uring:1 uring:2'
 cases='all_kinds_of_answers many deadline refused bad_urls from_stdin compare usage'
-unset WEFT_EXECUTOR
 
-case ${1:-} in
---list)
-	# shellcheck disable=SC2086 # a list of words
-	printf '%s\n' $cases
-	exit 0
-	;;
-esac
-
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-trap 'exit 1' HUP INT TERM
-
-# complain TEXT...: the case goes on, but has failed.
-complain() {
-	echo "$*" >&2
-	failed=yes
-}
+# shellcheck source=tests/examples/cases_kit.sh
+. "$(dirname "$0")/cases_kit.sh"
 
 # expect STATUS ARGUMENT...: fetch ends so, and prints what $tmp/want has.
 expect() {
@@ -106,8 +90,4 @@ usage() {
 	expect 2 --executor nonsense http://127.0.0.1/
 }
 
-failed=no
-for case in ${1:-$cases}; do
-	$case
-done
-[ $failed = no ]
+run_cases "$@"

@@ -11,25 +11,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 executors='inline threads:1 threads:2 threads:8 processes:1 processes:2 processes:8 uring:2'
 cases='default_list ten_thousand edges easy_in_bulk stdin_and_comments no_numbers repeat workers compare
 	bad_numbers bad_options bad_files bad_executors help interrupt terminate as_ready output_errors'
-unset WEFT_EXECUTOR
 
-case ${1:-} in
---list)
-	# shellcheck disable=SC2086 # a list of words
-	printf '%s\n' $cases
-	exit 0
-	;;
-esac
-
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-trap 'exit 1' HUP INT TERM
-
-# complain TEXT...: the case goes on, but has failed.
-complain() {
-	echo "$*" >&2
-	failed=yes
-}
+# shellcheck source=tests/examples/cases_kit.sh
+. "$(dirname "$0")/cases_kit.sh"
 
 # judge: number lines in, expected lines out.
 judge() {
@@ -220,17 +204,6 @@ alive() {
 		awk -v session="$1" '{ pid = $1; sub(/.*\) /, ""); if ($4 == session && $1 !~ /[ZX]/) print pid }'
 }
 
-# within SECONDS COMMAND...: until COMMAND succeeds; fails if it does not in time.
-within() {
-	tries=$(($1 * 20))
-	shift
-	until "$@"; do
-		[ "$tries" -gt 0 ] || return 1
-		tries=$((tries - 1))
-		sleep 0.05
-	done
-}
-
 dead() {
 	[ -z "$(alive "$1")" ]
 }
@@ -298,22 +271,4 @@ output_errors() {
 	[ "$(cat "$tmp/err")" = 'primes: stdout: Broken pipe' ] || complain "no reader: said $(cat "$tmp/err")"
 }
 
-all_failed=no
-# shellcheck disable=SC2086 # a list of words
-[ $# -gt 0 ] || set -- $cases
-for name; do
-	# shellcheck disable=SC2086
-	printf '%s\n' $cases | grep -qx -- "$name" || {
-		echo "test_primes.sh: no case $name" >&2
-		exit 2
-	}
-	failed=no
-	"$name"
-	if [ "$failed" = no ]; then
-		echo "ok $name"
-	else
-		echo "FAILED $name"
-		all_failed=yes
-	fi
-done
-[ "$all_failed" = no ]
+run_cases "$@"

@@ -9,25 +9,11 @@ set -eu
 treehash=${WEFT_BUILD_DIR:?names the build tree}/examples/treehash
 cases='sizes executors names links_and_others tree_hash many_files deep too_deep unreadable vanished empty progress_bar
 	bad_options help output_errors'
-unset WEFT_EXECUTOR
 
-case ${1:-} in
---list)
-	# shellcheck disable=SC2086 # a list of words
-	printf '%s\n' $cases
-	exit 0
-	;;
-esac
+# shellcheck source=tests/examples/cases_kit.sh
+. "$(dirname "$0")/cases_kit.sh"
 
-tmp=$(mktemp -d)
 trap 'chmod -R u+rwx "$tmp"; rm -rf "$tmp"' EXIT
-trap 'exit 1' HUP INT TERM
-
-# complain TEXT...: the case goes on, but has failed. A file remembers it: this may be a part of a pipe.
-complain() {
-	echo "$*" >&2
-	: >"$tmp/failed"
-}
 
 # run STATUS ARGUMENT...: output goes to $tmp/out, messages to $tmp/err.
 run() {
@@ -320,22 +306,4 @@ output_errors() {
 	done
 }
 
-all_failed=no
-# shellcheck disable=SC2086 # a list of words
-[ $# -gt 0 ] || set -- $cases
-for name; do
-	# shellcheck disable=SC2086
-	printf '%s\n' $cases | grep -qx -- "$name" || {
-		echo "test_treehash.sh: no case $name" >&2
-		exit 2
-	}
-	rm -f "$tmp/failed"
-	"$name"
-	if [ ! -e "$tmp/failed" ]; then
-		echo "ok $name"
-	else
-		echo "FAILED $name"
-		all_failed=yes
-	fi
-done
-[ "$all_failed" = no ]
+run_cases "$@"

@@ -6,22 +6,15 @@
 
 webd=${WEFT_BUILD_DIR:?names the build tree}/examples/webd
 talk=$WEFT_BUILD_DIR/tests/http_talk
-unset WEFT_EXECUTOR
 
-case ${1:-} in
---list)
-	# shellcheck disable=SC2086 # a list of words
-	printf '%s\n' $cases
-	exit 0
-	;;
-esac
+# shellcheck source=tests/examples/cases_kit.sh
+. "$(dirname "$0")/cases_kit.sh"
 
 command -v curl >/dev/null || {
 	echo 'skipped: there is no curl'
 	exit 77
 }
 
-tmp=$(mktemp -d)
 server=
 staller=
 # shellcheck disable=SC2317 # called by the trap
@@ -31,7 +24,6 @@ clean() {
 	rm -rf "$tmp"
 }
 trap clean EXIT
-trap 'exit 1' HUP INT TERM
 
 site=$tmp/site
 mkdir -p "$site/sub/empty" "$tmp/outside"
@@ -46,23 +38,6 @@ head -c 20000000 /dev/urandom >"$site/big"
 ln -s a.txt "$site/link"
 ln -s "$tmp/outside" "$site/outside"
 mkfifo "$site/fifo"
-
-# complain TEXT...: the case goes on, but has failed. A file remembers it: this may be a part of a pipe.
-complain() {
-	echo "$*" >&2
-	: >"$tmp/failed"
-}
-
-# within SECONDS COMMAND...: until COMMAND succeeds; fails if it does not in time.
-within() {
-	tries=$(($1 * 20))
-	shift
-	until "$@"; do
-		[ "$tries" -gt 0 ] || return 1
-		tries=$((tries - 1))
-		sleep 0.05
-	done
-}
 
 # start OPTION...: a server. $server is its process, $port its port.
 start() {
@@ -151,27 +126,4 @@ forget() {
 	kill "$staller"
 	wait "$staller" 2>/dev/null || :
 	staller=
-}
-
-# run_cases [CASE]...: those, or all.
-run_cases() {
-	all_failed=no
-	# shellcheck disable=SC2086 # a list of words
-	[ $# -gt 0 ] || set -- $cases
-	for name; do
-		# shellcheck disable=SC2086
-		printf '%s\n' $cases | grep -qx -- "$name" || {
-			echo "$0: no case $name" >&2
-			exit 2
-		}
-		rm -f "$tmp/failed"
-		"$name"
-		if [ ! -e "$tmp/failed" ]; then
-			echo "ok $name"
-		else
-			echo "FAILED $name"
-			all_failed=yes
-		fi
-	done
-	[ "$all_failed" = no ]
 }
