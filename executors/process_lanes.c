@@ -233,9 +233,9 @@ static void tell_half(struct lane_end *e)
 {
 	uint32_t half = e->tail + (e->head - e->tail) / 2;
 
-	if (e->tasks > 1 && (int32_t)(e->told - e->tail) < 0 && e->task[half % LANE_SLOTS] &&
+	if (e->tasks > 1 && (int32_t)(e->told - e->tail) <= 0 && e->task[half % LANE_SLOTS] &&
 	    lane_tell(lane_slot_of(e, half), TELL_BELL))
-		e->told = half;
+		e->told = half + 1;
 }
 
 void lanes_fill(struct process_pool *p)

@@ -66,7 +66,7 @@ struct lane_end {
 	pid_t pid;
 	struct process_file pidfd;
 	uint32_t head, tail;
-	uint32_t told;  /* the last slot of which the watcher is told because more tasks wait */
+	uint32_t told;  /* behind the last slot of which the watcher is told because more tasks wait */
 	unsigned tasks; /* in it */
 	uint32_t given; /* since the worker started, for max_tasks */
 	unsigned timed; /* of its tasks: that have a deadline */

@@ -306,10 +306,8 @@ static struct process_pool *allocate(const struct weft_process_pool_opts *o)
 		free(p);
 		return NULL;
 	}
-	for (unsigned i = 0; i < p->n; i++) {
+	for (unsigned i = 0; i < p->n; i++)
 		p->lane[i].pidfd.fd = -1;
-		p->lane[i].told = p->lane[i].tail - 1;
-	}
 	return p;
 }
 

@@ -296,8 +296,7 @@ static void release_lane(struct lane_end *e)
 	e->memory = NULL;
 	e->shared = NULL;
 	e->life = LANE_DOWN;
-	e->head = e->tail = 0;
-	e->told = e->tail - 1;
+	e->head = e->tail = e->told = 0;
 	e->tasks = e->timed = 0;
 	e->store = (struct lane_store){.size = e->store.size};
 	memset(e->task, 0, sizeof e->task);
