@@ -2,6 +2,7 @@
  *
  * call.c -- a task while it runs: what its body may ask, and how it sleeps.
  */
+#include "clock.h"
 #include "fiber.h"
 #include "graph.h"
 #include "memory.h"
@@ -140,7 +141,7 @@ static int park_blocking(const weft_call *call, struct weft__parker *p, weft_tim
 	weft__tell_blocking(call, true);
 	do {
 		end = slice == WEFT_FOREVER ? slice : weft_after(slice);
-		err = park(p, end < deadline ? end : deadline);
+		err = park(p, weft__earlier(end, deadline));
 	} while (err && end < deadline && !weft_call_cancelled(call));
 	weft__tell_blocking(call, false);
 	return err;
@@ -167,7 +168,7 @@ static int sleep_interruptibly(weft_call *call, struct weft__parker *p, weft_tim
 	if (ex)
 		weft__waitq_enter(&ex->sleepers, &stop);
 	if (!weft_call_cancelled(call))
-		err = park_blocking(call, p, own < deadline ? own : deadline, true);
+		err = park_blocking(call, p, weft__earlier(own, deadline), true);
 	if (ex)
 		weft__waitq_leave(&ex->sleepers, &stop);
 	set_sleeper(call, NULL);
@@ -178,7 +179,7 @@ static int sleep_interruptibly(weft_call *call, struct weft__parker *p, weft_tim
 static int sleep_in_fiber(weft_call *call, struct weft__parker *p, weft_time deadline, bool interruptible)
 {
 	weft_time own = interruptible ? weft_call_deadline(call) : WEFT_FOREVER;
-	int err = weft__park_fiber(weft__fiber, p, own < deadline ? own : deadline, interruptible);
+	int err = weft__park_fiber(weft__fiber, p, weft__earlier(own, deadline), interruptible);
 
 	return interruptible && weft_call_cancelled(call) ? -ECANCELED : err;
 }

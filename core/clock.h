@@ -13,4 +13,9 @@
  * refuses negative times, and 0 has passed just as well. WEFT_FOREVER is 292 years: pass NULL instead. */
 struct timespec weft__timespec(weft_time t);
 
+static inline weft_time weft__earlier(weft_time a, weft_time b)
+{
+	return a < b ? a : b;
+}
+
 #endif

@@ -4,6 +4,7 @@
  * else the calling thread. A thread in a task tries, waits for the descriptor (io_wait.c), and tries again, for the
  * kernel would not let go of it when the task is cancelled. Outside of tasks it makes the plain call.
  */
+#include "clock.h"
 #include "fiber.h"
 #include "io_request.h"
 #include "io_wait.h"
@@ -17,18 +18,13 @@
 #define RETRY_AFTER WEFT_MS(5)           /* what nobody tells when it would do */
 #define SIZE_MOST   ((size_t)0x7ffff000) /* that the kernel moves in one call */
 
-static weft_time earlier(weft_time a, weft_time b)
-{
-	return a < b ? a : b;
-}
-
 int weft__io_given_up(weft_time deadline)
 {
 	const weft_call *call = weft__current;
 
 	if (call && weft__asked(call))
 		return -ECANCELED;
-	deadline = earlier(deadline, weft_call_deadline(call));
+	deadline = weft__earlier(deadline, weft_call_deadline(call));
 	return deadline != WEFT_FOREVER && weft_now() >= deadline ? -ETIMEDOUT : 0;
 }
 
@@ -38,7 +34,7 @@ static int await_ready(const struct weft__io *io, weft_time deadline)
 
 	if (io->ready.fd >= 0)
 		return weft__io_await(io->ready, deadline);
-	err = weft__io_await(io->ready, earlier(deadline, weft_after(RETRY_AFTER)));
+	err = weft__io_await(io->ready, weft__earlier(deadline, weft_after(RETRY_AFTER)));
 	return err == -ETIMEDOUT ? 0 : err; /* if it was the deadline, that is found anew */
 }
 

@@ -7,6 +7,7 @@
  * in lane_memory. A task may leave its slot in other ways than by being done. Whoever takes it out wakes who
  * sleeps there (lane_forget), and changes the state word or the future, so that who looks sees it.
  */
+#include "clock.h"
 #include "process_parts.h"
 
 #include <errno.h>
@@ -89,7 +90,7 @@ static int sleep_on(struct process_pool *p, weft_task *t, struct spot *s, weft_t
 		return is_garbage(p, t, s) ? -EAGAIN : 0;
 	s->memory->sleepers[s->i]++;
 	weft__unlock(&p->lock);
-	err = weft__wait(&s->slot->state, state, slice < deadline ? slice : deadline, WEFT__SHARED);
+	err = weft__wait(&s->slot->state, state, weft__earlier(slice, deadline), WEFT__SHARED);
 	weft__lock(&p->lock);
 	s->memory->sleepers[s->i]--;
 	return slice < deadline ? 0 : err;

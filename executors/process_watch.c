@@ -6,6 +6,7 @@
  * It sleeps in poll, on the bell (an eventfd that workers and submitters write) and on the nursery's
  * socket. Before it sleeps it asks the workers to ring, and then looks once more (lane.h, B2).
  */
+#include "clock.h"
 #include "process_parts.h"
 
 #include <errno.h>
@@ -319,7 +320,7 @@ static void enforce_leaving(struct process_pool *p)
 static void sleep_until_rung(struct process_pool *p, weft_time deadline)
 {
 	struct pollfd fds[2] = {{.fd = p->bell.fd, .events = POLLIN}, {.fd = p->sock.fd, .events = POLLIN}};
-	weft_time longest = weft_after(LOOK_AROUND), end = deadline < longest ? deadline : longest;
+	weft_time longest = weft_after(LOOK_AROUND), end = weft__earlier(deadline, longest);
 	weft_time left = end - weft_now();
 	struct timespec limit = {.tv_sec = left > 0 ? left / WEFT_SECONDS(1) : 0,
 				 .tv_nsec = left > 0 ? left % WEFT_SECONDS(1) : 0};

@@ -8,6 +8,7 @@
 #include "uring_parts.h"
 
 #ifdef WEFT_HAVE_URING
+#include "clock.h"
 #include "io_request.h"
 #include "uring_ring.h"
 
@@ -158,11 +159,7 @@ int64_t uring_ring_io(struct weft__fiber *base, struct weft__io *io, weft_time d
 	n = interruptible ? weft__io_given_up(deadline) : 0;
 	if (n)
 		return n;
-	n = request_again(f, io,
-			  !interruptible   ? WEFT_FOREVER
-			  : own < deadline ? own
-					   : deadline,
-			  interruptible);
+	n = request_again(f, io, interruptible ? weft__earlier(own, deadline) : WEFT_FOREVER, interruptible);
 	if (n == -EPIPE)
 		drop_sigpipe();
 	return n;

@@ -137,15 +137,10 @@ static int64_t offload(struct weft__io *io)
 	return o.result;
 }
 
-static weft_time earlier(weft_time a, weft_time b)
-{
-	return a < b ? a : b;
-}
-
 static int64_t poll_io(struct weft__fiber *base, struct weft__io *io, weft_time deadline)
 {
 	struct uring_fiber *f = inside(base);
-	weft_time limit = earlier(deadline, weft_call_deadline(weft__current));
+	weft_time limit = weft__earlier(deadline, weft_call_deadline(weft__current));
 	int64_t n;
 	int err;
 
@@ -164,7 +159,7 @@ static int64_t poll_io(struct weft__fiber *base, struct weft__io *io, weft_time 
 		if (io->ready.fd >= 0)
 			err = await(f, io->ready, limit);
 		else
-			uring_wait(base, earlier(limit, weft_after(RETRY_AFTER)), false);
+			uring_wait(base, weft__earlier(limit, weft_after(RETRY_AFTER)), false);
 		if (err)
 			return err;
 	}

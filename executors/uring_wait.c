@@ -21,6 +21,7 @@
  * Progress: post is lock-free. ABA: hear takes the whole list. Wrap-around: none. Death: all words are of this
  * process.
  */
+#include "clock.h"
 #include "uring_parts.h"
 
 #include <errno.h>
@@ -104,7 +105,7 @@ int uring_look_again(struct weft__fiber *f, atom_u32 *word, uint32_t expected, w
 	/* Relaxed: the caller looks again, with the order he needs. */
 	if (atom_load(word, relaxed) != expected)
 		return 0;
-	uring_wait(f, soon < deadline ? soon : deadline, false);
+	uring_wait(f, weft__earlier(soon, deadline), false);
 	return soon < deadline ? 0 : -ETIMEDOUT;
 }
 
