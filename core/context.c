@@ -32,65 +32,13 @@
 #endif
 
 #ifndef WEFT__UCONTEXT
-void weft__context_swap(void **from, void *to);
 void weft__context_entry(void);
 #endif
 
 #if defined(__x86_64__) && !defined(WEFT__UCONTEXT)
 
-/* What a context that does not run has on top of its stack. */
-struct frame {
-	uint32_t mxcsr;
-	uint16_t x87, unused;
-	void *r15, *r14, *r13, *r12, *rbx, *rbp, *rip;
-	void *end[2]; /* keeps the alignment that a call expects */
-};
-
+/* Its first two words: what it is to call. */
 __asm__(".text\n"
-	".p2align 6\n"
-	".globl weft__context_swap\n"
-	".hidden weft__context_swap\n"
-	".type weft__context_swap, @function\n"
-	"weft__context_swap:\n"
-	".cfi_startproc\n"
-	"	leaq -56(%rsp), %rsp\n"
-	".cfi_adjust_cfa_offset 56\n"
-	"	stmxcsr (%rsp)\n"
-	"	fnstcw 4(%rsp)\n"
-	"	movq %r15, 8(%rsp)\n"
-	"	movq %r14, 16(%rsp)\n"
-	"	movq %r13, 24(%rsp)\n"
-	"	movq %r12, 32(%rsp)\n"
-	"	movq %rbx, 40(%rsp)\n"
-	"	movq %rbp, 48(%rsp)\n"
-	".cfi_rel_offset r15, 8\n"
-	".cfi_rel_offset r14, 16\n"
-	".cfi_rel_offset r13, 24\n"
-	".cfi_rel_offset r12, 32\n"
-	".cfi_rel_offset rbx, 40\n"
-	".cfi_rel_offset rbp, 48\n"
-	"	movq %rsp, (%rdi)\n"
-	"	movq %rsi, %rsp\n"
-	"	ldmxcsr (%rsp)\n"
-	"	fldcw 4(%rsp)\n"
-	"	movq 8(%rsp), %r15\n"
-	"	movq 16(%rsp), %r14\n"
-	"	movq 24(%rsp), %r13\n"
-	"	movq 32(%rsp), %r12\n"
-	"	movq 40(%rsp), %rbx\n"
-	"	movq 48(%rsp), %rbp\n"
-	".cfi_restore r15\n"
-	".cfi_restore r14\n"
-	".cfi_restore r13\n"
-	".cfi_restore r12\n"
-	".cfi_restore rbx\n"
-	".cfi_restore rbp\n"
-	"	leaq 56(%rsp), %rsp\n"
-	".cfi_adjust_cfa_offset -56\n"
-	"	ret\n"
-	".cfi_endproc\n"
-	".size weft__context_swap, . - weft__context_swap\n"
-
 	".p2align 4\n"
 	".globl weft__context_entry\n"
 	".hidden weft__context_entry\n"
@@ -98,22 +46,29 @@ __asm__(".text\n"
 	"weft__context_entry:\n"
 	".cfi_startproc\n"
 	".cfi_undefined rip\n"
-	"	movq %rbx, %rdi\n"
-	"	call *%r12\n"
+	"	movq 8(%rsp), %rdi\n"
+	"	call *(%rsp)\n"
 	"	ud2\n"
 	".cfi_endproc\n"
 	".size weft__context_entry, . - weft__context_entry\n");
 
-static void fill(struct frame *f, void (*entry)(void *arg), void *arg)
+static void prepare(struct weft__context *c, void *low, size_t size, void (*entry)(void *arg), void *arg)
 {
-	__asm__("stmxcsr %0" : "=m"(f->mxcsr));
-	__asm__("fnstcw %0" : "=m"(f->x87));
-	memcpy(&f->r12, &entry, sizeof entry);
-	f->rbx = arg;
-	f->rip = (void *)(uintptr_t)weft__context_entry;
+	uintptr_t top = ((uintptr_t)low + size) & ~(uintptr_t)15;
+	void **frame = (void **)(top - 16);
+
+	memcpy(&frame[0], &entry, sizeof entry);
+	frame[1] = arg;
+	c->sp = frame;
+	c->bp = NULL;
+	c->ip = (void *)(uintptr_t)weft__context_entry;
+	__asm__("stmxcsr %0" : "=m"(c->mxcsr));
+	__asm__("fnstcw %0" : "=m"(c->x87));
 }
 
 #elif defined(__aarch64__)
+
+void weft__context_exchange(void **from, void *to);
 
 struct frame {
 	uint64_t x19, x20, x21, x22, x23, x24, x25, x26, x27, x28, x29, x30;
@@ -123,10 +78,10 @@ struct frame {
 
 __asm__(".text\n"
 	".p2align 6\n"
-	".globl weft__context_swap\n"
-	".hidden weft__context_swap\n"
-	".type weft__context_swap, %function\n"
-	"weft__context_swap:\n"
+	".globl weft__context_exchange\n"
+	".hidden weft__context_exchange\n"
+	".type weft__context_exchange, %function\n"
+	"weft__context_exchange:\n"
 	".cfi_startproc\n"
 	"	sub sp, sp, #176\n"
 	".cfi_adjust_cfa_offset 176\n"
@@ -185,12 +140,12 @@ __asm__(".text\n"
 	".cfi_restore x28\n"
 	".cfi_restore x29\n"
 	".cfi_restore x30\n"
-	"	br x30\n"
+	"	ret\n"
 	".cfi_restore_state\n"
 	"2:	msr fpcr, x11\n"
 	"	b 1b\n"
 	".cfi_endproc\n"
-	".size weft__context_swap, . - weft__context_swap\n"
+	".size weft__context_exchange, . - weft__context_exchange\n"
 
 	".globl weft__context_entry\n"
 	".hidden weft__context_entry\n"
@@ -212,9 +167,22 @@ static void fill(struct frame *f, void (*entry)(void *arg), void *arg)
 	f->x30 = (uintptr_t)weft__context_entry;
 }
 
-#endif
+static void prepare(struct weft__context *c, void *low, size_t size, void (*entry)(void *arg), void *arg)
+{
+	uintptr_t top = ((uintptr_t)low + size) & ~(uintptr_t)15;
+	struct frame *f = (struct frame *)(top - sizeof *f);
 
-#ifdef WEFT__UCONTEXT
+	memset(f, 0, sizeof *f);
+	fill(f, entry, arg);
+	c->sp = f;
+}
+
+static void weft__context_swap(struct weft__context *from, struct weft__context *to)
+{
+	weft__context_exchange(&from->sp, to->sp);
+}
+
+#else
 
 /* makecontext hands on integers: the address of the context in two halves. */
 static void enter(unsigned high, unsigned low)
@@ -237,26 +205,9 @@ static void prepare(struct weft__context *c, void *low, size_t size, void (*entr
 	makecontext(&c->u, (void (*)(void))(uintptr_t)enter, 2, (unsigned)(address >> 32), (unsigned)address);
 }
 
-static void swap(struct weft__context *from, struct weft__context *to)
+static void weft__context_swap(struct weft__context *from, struct weft__context *to)
 {
 	swapcontext(&from->u, &to->u);
-}
-
-#else
-
-static void prepare(struct weft__context *c, void *low, size_t size, void (*entry)(void *arg), void *arg)
-{
-	uintptr_t top = ((uintptr_t)low + size) & ~(uintptr_t)15;
-	struct frame *f = (struct frame *)(top - sizeof *f);
-
-	memset(f, 0, sizeof *f);
-	fill(f, entry, arg);
-	c->sp = f;
-}
-
-static void swap(struct weft__context *from, struct weft__context *to)
-{
-	weft__context_swap(&from->sp, to->sp);
 }
 
 #endif
@@ -306,6 +257,7 @@ void weft__context_adopt(struct weft__context *c)
 #endif
 }
 
+#ifndef WEFT__CONTEXT_INLINE
 /* Not looked into by TSan, whose own stack of calls is another one after the switch. */
 #define NO_TSAN __attribute__((no_sanitize("thread")))
 
@@ -321,7 +273,7 @@ static inline NO_TSAN void switch_to(struct weft__context *from, struct weft__co
 	__tsan_switch_to_fiber(to->tool, 0);
 #endif
 	(void)leaves;
-	swap(from, to);
+	weft__context_swap(from, to);
 #ifdef WEFT__ASAN
 	arrive(fake);
 #endif
@@ -336,6 +288,7 @@ NO_TSAN void weft__context_leave(struct weft__context *from, struct weft__contex
 {
 	switch_to(from, to, true);
 }
+#endif
 
 void weft__context_fini(struct weft__context *c)
 {
