@@ -232,9 +232,9 @@ static void begin(void *context)
 
 void weft__context_init(struct weft__context *c, void *low, size_t size, void (*entry)(void *arg), void *arg)
 {
+#ifdef WEFT__ASAN
 	c->low = low;
 	c->size = size;
-#ifdef WEFT__ASAN
 	c->entry = entry;
 	c->arg = arg;
 	entry = begin;

@@ -50,14 +50,18 @@ struct weft__context {
 #ifdef WEFT__UCONTEXT
 	ucontext_t u;
 #endif
+#if defined(WEFT__UCONTEXT) || defined(WEFT__ASAN)
 	void (*entry)(void *arg);
 	void *arg;
-	/* Of its stack: what the sanitizers want to know. */
+#endif
+#ifdef WEFT__ASAN
+	/* Its stack. */
 	const void *low;
 	size_t size;
+#endif
 #ifdef WEFT__TSAN
 	void *tool;
-#else
+#elif !defined(NDEBUG)
 	unsigned tool; /* valgrind's number of it */
 #endif
 };

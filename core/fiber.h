@@ -10,9 +10,9 @@
 #ifndef WEFT_CORE_FIBER_H
 #define WEFT_CORE_FIBER_H
 
+#include "io_request.h"
 #include "state.h"
 
-struct weft__io;
 struct weft__fiber;
 
 /* All but wake belong to the fiber itself, which calls them for itself. */
@@ -36,6 +36,11 @@ struct weft__engine {
 	 * give up; and what has been done by then counts more than either. On return the kernel is done with
 	 * all memory that io leads to. */
 	int64_t (*io)(struct weft__fiber *f, struct weft__io *io, weft_time deadline);
+
+	/* The same for what is done most, by a shorter way: weft__io_transfer() of io_request.h, without a deadline
+	 * of the call's own. */
+	int64_t (*transfer)(struct weft__fiber *f, enum weft__io_op op, int fd, const void *data, size_t size,
+			    int64_t at);
 };
 
 /* What all engines have in common; theirs lies around it. */

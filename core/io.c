@@ -90,35 +90,42 @@ int64_t weft__io_do(struct weft__io *io, weft_time deadline)
 	return try_until(io, deadline);
 }
 
-static ssize_t transfer(enum weft__io_op op, int fd, const void *data, size_t size, int64_t offset, int flags)
+static int64_t transfer_on_thread(enum weft__io_op op, int fd, const void *data, size_t size, int64_t at)
 {
-	struct weft__io io = {.op = op, .fd = fd, .offset = offset, .flags = flags};
+	struct weft__io io = weft__io_transfer(op, fd, data, size, at);
 
-	io.out = data;
-	io.size = size < SIZE_MOST ? size : SIZE_MOST;
-	return (ssize_t)weft__io_do(&io, WEFT_FOREVER);
+	return weft__io_do(&io, WEFT_FOREVER);
+}
+
+int64_t weft__io_do_transfer(enum weft__io_op op, int fd, const void *data, size_t size, int64_t at)
+{
+	struct weft__fiber *f = weft__fiber;
+
+	size = size < SIZE_MOST ? size : SIZE_MOST;
+	return f ? f->engine->transfer(f, op, fd, data, size, at)
+		 : transfer_on_thread(op, fd, data, size, at);
 }
 
 /* ---- Reading and writing ---- */
 
 ssize_t weft_read(int fd, void *buffer, size_t size)
 {
-	return transfer(WEFT__IO_READ, fd, buffer, size, -1, 0);
+	return (ssize_t)weft__io_do_transfer(WEFT__IO_READ, fd, buffer, size, -1);
 }
 
 ssize_t weft_write(int fd, const void *data, size_t size)
 {
-	return transfer(WEFT__IO_WRITE, fd, data, size, -1, 0);
+	return (ssize_t)weft__io_do_transfer(WEFT__IO_WRITE, fd, data, size, -1);
 }
 
 ssize_t weft_pread(int fd, void *buffer, size_t size, int64_t offset)
 {
-	return offset < 0 ? -EINVAL : transfer(WEFT__IO_READ, fd, buffer, size, offset, 0);
+	return offset < 0 ? -EINVAL : (ssize_t)weft__io_do_transfer(WEFT__IO_READ, fd, buffer, size, offset);
 }
 
 ssize_t weft_pwrite(int fd, const void *data, size_t size, int64_t offset)
 {
-	return offset < 0 ? -EINVAL : transfer(WEFT__IO_WRITE, fd, data, size, offset, 0);
+	return offset < 0 ? -EINVAL : (ssize_t)weft__io_do_transfer(WEFT__IO_WRITE, fd, data, size, offset);
 }
 
 static ssize_t transfer_vector(enum weft__io_op op, int fd, const struct iovec *iov, int n, int64_t offset)

@@ -9,8 +9,6 @@
 #include <weft/io.h>
 #include <weft/socket.h>
 
-#define AT_ONCE_MOST ((size_t)0x7ffff000) /* the kernel's limit */
-
 static bool is_writing(const struct weft__io *io)
 {
 	return io->op == WEFT__IO_WRITE || io->op == WEFT__IO_SEND;
@@ -25,9 +23,8 @@ int weft__io_do_all(struct weft__io *io, size_t *ret_done)
 	while (left) {
 		int64_t n;
 
-		io->data = at + *ret_done;
-		io->size = left < AT_ONCE_MOST ? left : AT_ONCE_MOST;
-		n = weft__io_do(io, WEFT_FOREVER);
+		n = weft__io_do_transfer(io->op, io->fd, at + *ret_done, left,
+					 io->op <= WEFT__IO_WRITEV ? io->offset : io->flags);
 		if (n <= 0)
 			return n || !is_writing(io) ? (int)n
 						    : -EIO; /* a device that takes nothing, and says so */

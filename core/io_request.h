@@ -68,6 +68,20 @@ struct weft__io {
 			      * again some milliseconds later */
 };
 
+/* One of READ, WRITE, RECV and SEND. at: the offset, or, on a socket, the flags. */
+static inline struct weft__io weft__io_transfer(enum weft__io_op op, int fd, const void *data, size_t size,
+						int64_t at)
+{
+	struct weft__io io = {.op = op, .fd = fd, .size = size, .offset = -1};
+
+	io.out = data;
+	if (op <= WEFT__IO_WRITEV)
+		io.offset = at;
+	else
+		io.flags = (int)at;
+	return io;
+}
+
 /* What is the same for all requests of a kind. */
 struct weft__io_kind {
 	const char *name;
@@ -84,6 +98,9 @@ extern const struct weft__io_kind weft__io_kinds[WEFT__IO_OPS];
 /* Carries it out for the calling task, fiber or thread, until deadline or the task's own: the result of the
  * kernel call, or a negative errno. */
 int64_t weft__io_do(struct weft__io *io, weft_time deadline);
+
+/* The same for one of READ, WRITE, RECV and SEND; no more of size than the kernel moves in one call. */
+int64_t weft__io_do_transfer(enum weft__io_op op, int fd, const void *data, size_t size, int64_t at);
 
 /* Can a cancel or a deadline end it? Positioned transfers are of files, whatever their kind says. */
 static inline bool weft__io_interruptible(const struct weft__io *io)

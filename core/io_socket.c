@@ -72,9 +72,11 @@ static ssize_t recv_all(struct weft__io *io)
 
 ssize_t weft_recv(int fd, void *buffer, size_t size, int flags)
 {
-	struct weft__io io = {.op = WEFT__IO_RECV, .fd = fd, .size = size, .offset = -1, .flags = flags};
+	struct weft__io io;
 
-	io.data = buffer;
+	if (!(flags & (MSG_WAITALL | NO_WAIT_TO_RECEIVE)))
+		return (ssize_t)weft__io_do_transfer(WEFT__IO_RECV, fd, buffer, size, flags);
+	io = weft__io_transfer(WEFT__IO_RECV, fd, buffer, size, flags);
 	if (flags & MSG_WAITALL && !(flags & (NO_WAIT_TO_RECEIVE | MSG_PEEK)) && size <= SSIZE_MAX &&
 	    is_stream(fd))
 		return recv_all(&io);
@@ -83,11 +85,13 @@ ssize_t weft_recv(int fd, void *buffer, size_t size, int flags)
 
 ssize_t weft_send(int fd, const void *data, size_t size, int flags)
 {
-	struct weft__io io = {.op = WEFT__IO_SEND, .fd = fd, .size = size, .offset = -1};
+	struct weft__io io;
 
-	io.flags = flags | MSG_NOSIGNAL;
-	io.out = data;
-	return do_unless(&io, NO_WAIT_TO_SEND);
+	flags |= MSG_NOSIGNAL;
+	if (!(flags & NO_WAIT_TO_SEND))
+		return (ssize_t)weft__io_do_transfer(WEFT__IO_SEND, fd, data, size, flags);
+	io = weft__io_transfer(WEFT__IO_SEND, fd, data, size, flags);
+	return (ssize_t)weft__io_call(&io);
 }
 
 ssize_t weft_recvmsg(int fd, struct msghdr *io_message, int flags)

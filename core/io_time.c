@@ -19,11 +19,11 @@
 static int sleep_until(weft_time deadline)
 {
 	struct weft__parker parker = {0};
-	int err;
+	int err, slept = 0;
 
 	weft__release_pending();
-	while (!(err = weft__io_given_up(WEFT_FOREVER)) && weft_now() < deadline)
-		weft__sleep(&parker, deadline, true);
+	while (!(err = weft__io_given_up(WEFT_FOREVER)) && slept != -ETIMEDOUT)
+		slept = weft__sleep(&parker, deadline, true);
 	return err;
 }
 

@@ -93,6 +93,7 @@ static void pool_free(void *self, bool forked)
 			l->driver->close(l);
 			uring_files_close(l, true);
 			uring_heap_free(&l->heap);
+			free(l->ready.at);
 		}
 		close(l->bell);
 	}

@@ -22,17 +22,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-struct uring_row *uring_files_row(struct uring_lane *l, int fd)
-{
-	struct uring_row *chunk;
-
-	if (fd < 0 || fd >= URING_CHUNKS * URING_ROWS)
-		return NULL;
-	/* C1 acquire: pairs with make. */
-	chunk = atom_load(&l->chunk[fd / URING_ROWS], acquire);
-	return chunk ? &chunk[fd % URING_ROWS] : NULL;
-}
-
 static struct uring_row *make(struct uring_lane *l, int fd)
 {
 	struct uring_row *chunk = calloc(URING_ROWS, sizeof *chunk);
@@ -71,7 +60,7 @@ static void empty(struct uring_row *row)
 		struct uring_fiber *f = list_entry(n, struct uring_fiber, on_fd);
 
 		f->closed = true;
-		if (f->parker)
+		if (f->has_parker)
 			weft__unpark(f->parker);
 		else if (f->phase == URING_WAITING)
 			uring_lane_ready(f, -EBADF);
@@ -82,7 +71,6 @@ int uring_files_enter(struct uring_fiber *f, int fd)
 {
 	struct uring_row *row = uring_files_row(f->lane, fd);
 
-	f->closed = false;
 	f->fd = fd;
 	if (fd < 0 || fd >= URING_CHUNKS * URING_ROWS)
 		return 0; /* for the kernel to judge */
@@ -104,8 +92,11 @@ bool uring_files_leave(struct uring_fiber *f)
 {
 	struct uring_row *row = uring_files_row(f->lane, f->fd);
 
+	bool closed = f->closed;
+
+	f->closed = false;
 	if (!list_linked(&f->on_fd))
-		return f->closed;
+		return closed;
 	list_remove(&row->fibers, &f->on_fd);
 	if (!row->fibers)
 		/* C2 relaxed: who finds nobody here any more is looked for in vain. */

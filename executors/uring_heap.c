@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT
  *
- * uring_heap.c -- the deadlines of a lane's fibers. A heap whose nodes have four children, which lie in one line
- * of the cache; each fiber knows its place, so it can leave early.
+ * uring_heap.c -- the deadlines of a lane's fibers: a heap whose nodes have four children, which lie in one line of the
+ * cache. A heap that moves what it holds touches nothing else: a fiber does not know its place. So it does not take its
+ * deadline out when it is woken before; it forgets it, and the heap finds out when that one is due, or when it is full.
+ * There is room for twice as many as there are fibers, each of which has one deadline at most: so of what a full heap
+ * holds half can be thrown away at least, and looking through it costs little for each that came in since.
  */
 #include "uring_parts.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { CHILDREN = 4 };
+enum { CHILDREN = 4, LINE = 64, LEAST = 64 };
 
-static void put(struct uring_heap *h, uint32_t at, struct uring_alarm a)
-{
-	h->alarm[at] = a;
-	a.fiber->alarm = at + 1;
-}
+/* So many before the first one: then its children, and all others, begin a line. */
+enum { BEFORE = LINE / sizeof(struct uring_alarm) - 1 };
 
 static void up(struct uring_heap *h, uint32_t at, struct uring_alarm a)
 {
@@ -23,10 +24,10 @@ static void up(struct uring_heap *h, uint32_t at, struct uring_alarm a)
 
 		if (h->alarm[parent].at <= a.at)
 			break;
-		put(h, at, h->alarm[parent]);
+		h->alarm[at] = h->alarm[parent];
 		at = parent;
 	}
-	put(h, at, a);
+	h->alarm[at] = a;
 }
 
 static void down(struct uring_heap *h, uint32_t at, struct uring_alarm a)
@@ -41,24 +42,42 @@ static void down(struct uring_heap *h, uint32_t at, struct uring_alarm a)
 				least = i;
 		if (h->alarm[least].at >= a.at)
 			break;
-		put(h, at, h->alarm[least]);
+		h->alarm[at] = h->alarm[least];
 		at = least;
 	}
-	put(h, at, a);
+	h->alarm[at] = a;
 }
 
-int uring_heap_grow(struct uring_heap *h, size_t n)
+static void clean_up(struct uring_heap *h)
 {
-	size_t room = h->room ? h->room : 64;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < h->n; i++)
+		if (!uring_alarm_is_forgotten(&h->alarm[i]))
+			h->alarm[n++] = h->alarm[i];
+	h->n = n;
+	for (uint32_t i = n / CHILDREN + 1; i-- > 0;)
+		if (i < n)
+			down(h, i, h->alarm[i]);
+}
+
+int uring_heap_grow(struct uring_heap *h, size_t fibers)
+{
+	size_t room = h->room ? h->room : LEAST;
 	struct uring_alarm *a;
 
-	while (room < n)
+	while (room < 2 * fibers)
 		room *= 2;
 	if (room == h->room)
 		return 0;
-	a = room > UINT32_MAX / 8 ? NULL : realloc(h->alarm, room * sizeof *a);
+	a = room > UINT32_MAX / 8 ? NULL : aligned_alloc(LINE, (BEFORE + 1 + room) * sizeof *a);
 	if (!a)
 		return -ENOMEM;
+	a += BEFORE;
+	if (h->n)
+		memcpy(a, h->alarm, h->n * sizeof *a);
+	if (h->alarm)
+		free(h->alarm - BEFORE);
 	h->alarm = a;
 	h->room = (uint32_t)room;
 	return 0;
@@ -66,29 +85,43 @@ int uring_heap_grow(struct uring_heap *h, size_t n)
 
 void uring_heap_add(struct uring_heap *h, weft_time at, struct uring_fiber *f)
 {
+	f->alarm = at > 0 ? at : 1;
+	if (h->n == h->room)
+		clean_up(h);
 	h->n++;
-	up(h, h->n - 1, (struct uring_alarm){at, f});
+	up(h, h->n - 1, (struct uring_alarm){f->alarm, f});
 }
 
-void uring_heap_remove(struct uring_heap *h, struct uring_fiber *f)
+static void take_first(struct uring_heap *h)
 {
-	uint32_t at = f->alarm - 1;
-	struct uring_alarm last;
+	h->n--;
+	if (h->n)
+		down(h, 0, h->alarm[h->n]);
+}
 
-	if (!f->alarm)
-		return;
-	f->alarm = 0;
-	last = h->alarm[--h->n];
-	if (at == h->n)
-		return;
-	if (at > 0 && last.at < h->alarm[(at - 1) / CHILDREN].at)
-		up(h, at, last);
-	else
-		down(h, at, last);
+weft_time uring_heap_next(struct uring_heap *h)
+{
+	while (h->n && uring_alarm_is_forgotten(&h->alarm[0]))
+		take_first(h);
+	return h->n ? h->alarm[0].at : WEFT_FOREVER;
+}
+
+/* Those that come out are brought into the cache together, which they are not in. */
+uint32_t uring_heap_take(struct uring_heap *h, weft_time now, struct uring_alarm ret[], uint32_t n)
+{
+	uint32_t i = 0;
+
+	for (; i < n && h->n && h->alarm[0].at <= now; i++) {
+		ret[i] = h->alarm[0];
+		__builtin_prefetch(ret[i].fiber);
+		take_first(h);
+	}
+	return i;
 }
 
 void uring_heap_free(struct uring_heap *h)
 {
-	free(h->alarm);
+	if (h->alarm)
+		free(h->alarm - BEFORE);
 	*h = (struct uring_heap){0};
 }

@@ -13,51 +13,48 @@
  * that no fiber could be had for, which may run a continuation.
  */
 #include "thread.h"
-#include "uring_parts.h"
+#include "uring_switch.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
-enum { BEGIN = 32 }; /* tasks that may begin in one turn */
+/* ---- The ring of those that are ready ---- */
 
-/* ---- The list of those that are ready ---- */
-
-static void append(struct uring_lane *l, struct uring_fiber *f)
+static int grow_ready(struct uring_ready *r, uint32_t n)
 {
-	f->next = NULL;
-	if (l->ready.first)
-		l->ready.last->next = f;
-	else
-		l->ready.first = f;
-	l->ready.last = f;
-	l->ready.n++;
-}
+	uint32_t room = r->at ? r->mask + 1 : 0, wider = room ? 2 * room : 64;
+	struct uring_fiber **at;
 
-static struct uring_fiber *pop(struct uring_lane *l)
-{
-	struct uring_fiber *f = l->ready.first;
-
-	if (f) {
-		l->ready.first = f->next;
-		l->ready.n--;
-	}
-	return f;
+	if (n <= room)
+		return 0;
+	at = wider > UINT32_MAX / 16 ? NULL : malloc(wider * sizeof(*at));
+	if (!at)
+		return -ENOMEM;
+	for (uint32_t i = r->first; i != r->end; i++)
+		at[i & (wider - 1)] = r->at[i & r->mask];
+	free(r->at);
+	r->at = at;
+	r->mask = wider - 1;
+	return 0;
 }
 
 void uring_lane_ready(struct uring_fiber *f, int result)
 {
+	struct uring_ready *r = &f->lane->ready;
+
 	if (f->phase == URING_READY) {
 		/* It had given up, and does not know yet: the wake counts. */
 		if (!result)
 			f->result = 0;
 		return;
 	}
-	uring_heap_remove(&f->lane->heap, f);
+	f->alarm = 0;
 	f->phase = URING_READY;
-	f->result = result;
-	append(f->lane, f);
+	f->result = (int16_t)result;
+	r->at[r->end++ & r->mask] = f;
 }
 
 void uring_lane_strike(struct uring_lane *l)
@@ -69,13 +66,6 @@ void uring_lane_strike(struct uring_lane *l)
 }
 
 /* ---- Fibers ---- */
-
-static void go_to(struct uring_fiber *from, struct uring_fiber *to)
-{
-	from->lane->running = to;
-	weft__fiber_pass(&from->base, &to->base);
-	weft__context_switch(&from->context, &to->context);
-}
 
 static void add_live(struct uring_lane *l, uint32_t n)
 {
@@ -104,7 +94,6 @@ static void fiber_main(void *fiber)
 		weft_impl_run(f->task);
 		lie_down(f);
 	}
-	f->lane->running = &f->lane->self;
 	weft__fiber_pass(&f->base, &f->lane->self.base);
 	weft__context_leave(&f->context, &f->lane->self.context);
 }
@@ -116,7 +105,8 @@ static struct uring_fiber *make_fiber(struct uring_lane *l)
 	struct uring_fiber *f;
 	size_t size = (sizeof *f + 63) & ~(size_t)63;
 
-	if (uring_heap_grow(&l->heap, l->fibers + 1) || weft__stack_new(&l->stacks, &stack))
+	if (uring_heap_grow(&l->heap, l->fibers + 1) || grow_ready(&l->ready, l->fibers + 1) ||
+	    weft__stack_new(&l->stacks, &stack))
 		return NULL;
 	f = (struct uring_fiber *)(void *)(stack.low + stack.size - size);
 	*f = (struct uring_fiber){.base = {.engine = &l->driver->engine, .ex = l->pool->ex}, .lane = l};
@@ -155,15 +145,21 @@ static struct uring_fiber *begin_task(struct uring_lane *l)
 static void sound_alarms(struct uring_lane *l)
 {
 	weft_time now = l->heap.n ? weft_now() : 0;
+	struct uring_alarm due[16];
+	uint32_t n;
 
-	while (l->heap.n && l->heap.alarm[0].at <= now)
-		uring_lane_ready(l->heap.alarm[0].fiber, -ETIMEDOUT);
+	do {
+		n = uring_heap_take(&l->heap, now, due, sizeof due / sizeof *due);
+		for (uint32_t i = 0; i < n; i++)
+			if (!uring_alarm_is_forgotten(&due[i]))
+				uring_lane_ready(due[i].fiber, -ETIMEDOUT);
+	} while (n);
 }
 
 /* When it has to look again, if nothing else happens. */
-static weft_time until(const struct uring_lane *l)
+static weft_time until(struct uring_lane *l)
 {
-	weft_time at = l->heap.n ? l->heap.alarm[0].at : WEFT_FOREVER;
+	weft_time at = uring_heap_next(&l->heap);
 
 	return at < WEFT_FOREVER - l->pool->slack ? at + l->pool->slack : WEFT_FOREVER;
 }
@@ -171,9 +167,8 @@ static weft_time until(const struct uring_lane *l)
 static void look_outside(struct uring_lane *l)
 {
 	uring_hear(l);
-	sound_alarms(l);
 	/* Relaxed: announce looks better. */
-	if (l->ready.n || atom_load(&l->pool->queued, relaxed)) {
+	if (uring_switch_n_ready(l) || atom_load(&l->pool->queued, relaxed)) {
 		l->driver->poll(l, 0);
 	} else {
 		weft__tally_settle(&l->tally);
@@ -182,22 +177,24 @@ static void look_outside(struct uring_lane *l)
 	}
 	uring_hear(l);
 	sound_alarms(l);
-	l->turn = l->ready.n + BEGIN;
+	l->budget = uring_switch_n_ready(l) + URING_BEGIN;
 }
 
-static struct uring_fiber *next_fiber(struct uring_lane *l)
+struct uring_fiber *uring_lane_find(struct uring_lane *l)
 {
 	struct uring_fiber *f;
 
 	for (;;) {
-		while (l->turn > 0) {
-			l->turn--;
-			f = l->turn >= BEGIN ? pop(l) : NULL;
-			if (!f)
-				f = begin_task(l);
+		while (l->answers)
+			if ((f = uring_switch_take(l)))
+				return f;
+		while (l->budget > 0) {
+			l->budget--;
+			f = l->budget >= URING_BEGIN && uring_switch_n_ready(l) ? uring_switch_pop(l)
+										: begin_task(l);
 			if (f)
 				return f;
-			l->turn = 0;
+			l->budget = 0;
 		}
 		/* Relaxed: set when nothing is left that could be seen with it. What is live then is a continuation on
 		 * "inline" that waits, in the fiber of the task that it follows. */
@@ -209,13 +206,7 @@ static struct uring_fiber *next_fiber(struct uring_lane *l)
 
 void uring_lane_suspend(struct uring_fiber *f)
 {
-	int saved = errno;
-	struct uring_fiber *next = next_fiber(f->lane);
-
-	if (next != f)
-		go_to(f, next);
-	f->phase = URING_RUNNING;
-	errno = saved;
+	uring_switch_suspend(f);
 }
 
 /* ---- The thread ---- */
@@ -229,8 +220,8 @@ static int open_lane(struct uring_lane *l)
 	pthread_setname_np(pthread_self(), name);
 	prctl(PR_SET_TIMERSLACK, 1UL); /* it has its own */
 	uring_self = l;
+	l->err = &errno;
 	l->self.lane = l;
-	l->running = &l->self;
 	weft__context_adopt(&l->self.context);
 	return l->driver->open(l);
 }
@@ -240,20 +231,21 @@ static void end_fibers(struct uring_lane *l)
 {
 	for (struct uring_fiber *f = l->all, *next; f; f = next) {
 		next = f->all;
-		go_to(&l->self, f);
+		uring_switch_to(&l->self, f);
 		weft__context_fini(&f->context);
 	}
 	weft__stacks_fini(&l->stacks);
 	uring_heap_free(&l->heap);
+	free(l->ready.at);
 }
 
 static void serve(struct uring_lane *l)
 {
 	struct uring_fiber *next;
 
-	while ((next = next_fiber(l)) != &l->self || l->refused) {
+	while ((next = uring_lane_find(l)) != &l->self || l->refused) {
 		if (next != &l->self)
-			go_to(&l->self, next);
+			uring_switch_to(&l->self, next);
 		if (!l->refused)
 			return;
 		weft_impl_finish(l->refused, -ENOMEM, weft__stacks_full(&l->stacks));

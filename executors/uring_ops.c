@@ -102,7 +102,6 @@ static int request(struct uring_fiber *f, const struct weft__io *io, weft_time d
 
 	if (n)
 		return n;
-	f->closed = false;
 	sqe = uring_ring_sqe(f->lane);
 	prepare(sqe, io);
 	uring_ring_request(f, sqe);
@@ -112,26 +111,26 @@ static int request(struct uring_fiber *f, const struct weft__io *io, weft_time d
 	return n;
 }
 
-/* With what waits for the descriptor itself. */
+/* With what waits for the descriptor itself; after a try that ended with n. */
 static int request_again(struct uring_fiber *f, const struct weft__io *io, weft_time deadline,
-			 bool interruptible)
+			 bool interruptible, int n)
 {
 	short events = weft__io_kinds[io->op].events;
 	struct weft__io ready = {.op = WEFT__IO_POLL, .fd = io->fd, .flags = events};
-	int n;
 
-	do {
-		n = request(f, io, deadline, interruptible);
-		if (n == -EAGAIN && events) {
+	while (n == -EINTR || (n == -EAGAIN && events)) {
+		if (n == -EAGAIN) {
 			n = request(f, &ready, deadline, interruptible);
-			n = n < 0 ? n : -EINTR;
+			if (n < 0 && n != -EINTR)
+				break;
 		}
-	} while (n == -EINTR);
+		n = request(f, io, deadline, interruptible);
+	}
 	return n;
 }
 
 /* The other end is gone, and the kernel has sent us SIGPIPE, which all threads of ours block: it is thrown away. */
-static void drop_sigpipe(void)
+void uring_ring_drop_sigpipe(void)
 {
 	const struct timespec at_once = {0};
 	sigset_t pipe;
@@ -148,20 +147,26 @@ static bool is_positioned(const struct weft__io *io)
 
 int64_t uring_ring_io(struct weft__fiber *base, struct weft__io *io, weft_time deadline)
 {
+	return uring_ring_io_again(base, io, deadline, -EINTR);
+}
+
+int64_t uring_ring_io_again(struct weft__fiber *base, struct weft__io *io, weft_time deadline, int n)
+{
 	struct uring_fiber *f = list_entry(base, struct uring_fiber, base);
 	weft_time own = weft_call_deadline(weft__current);
 	bool interruptible = weft__io_interruptible(io);
-	int n;
+	int err;
 
 	weft__release_pending();
 	if (is_positioned(io) && !uring_files_has_offsets(f->lane, io->fd))
 		return -ESPIPE;
-	n = interruptible ? weft__io_given_up(deadline) : 0;
-	if (n)
-		return n;
-	n = request_again(f, io, interruptible ? weft__earlier(own, deadline) : WEFT_FOREVER, interruptible);
+	err = interruptible ? weft__io_given_up(deadline) : 0;
+	if (err)
+		return err;
+	n = request_again(f, io, interruptible ? weft__earlier(own, deadline) : WEFT_FOREVER, interruptible,
+			  n);
 	if (n == -EPIPE)
-		drop_sigpipe();
+		uring_ring_drop_sigpipe();
 	return n;
 }
 

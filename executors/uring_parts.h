@@ -10,6 +10,8 @@
  *   uring_files.c  which of its fibers wait for which descriptor
  *   uring_ring.c   a lane's engine over io_uring: submitting, reaping
  *   uring_ops.c    one call of core/io.h as a request of the ring
+ *   uring_quick.c  the same by a shorter way, for those that are made most
+ *   uring_switch.h from one fiber to the next
  *   uring_poll.c   a lane's engine over epoll, where io_uring is not to be had
  *
  * A lane is a thread with a ring. All in it is its thread's alone, but for the words that say otherwise. Whichever
@@ -44,9 +46,13 @@ struct uring_heap {
 	uint32_t n, room;
 };
 
-int uring_heap_grow(struct uring_heap *h, size_t n); /* room for n; 0 or -ENOMEM */
+int uring_heap_grow(struct uring_heap *h,
+		    size_t fibers); /* room for the deadlines of so many; 0 or -ENOMEM */
+/* f has none. It takes it back by f->alarm = 0. */
 void uring_heap_add(struct uring_heap *h, weft_time at, struct uring_fiber *f);
-void uring_heap_remove(struct uring_heap *h, struct uring_fiber *f); /* if it is there */
+weft_time uring_heap_next(struct uring_heap *h); /* the earliest; WEFT_FOREVER: there is none */
+/* Takes out what is over at now, the forgotten too: how many, n at most. */
+uint32_t uring_heap_take(struct uring_heap *h, weft_time now, struct uring_alarm ret[], uint32_t n);
 void uring_heap_free(struct uring_heap *h);
 
 /* ---- Fibers ---- */
@@ -65,32 +71,40 @@ enum uring_phase {
 
 /* It lies on top of its own stack, and runs one task after the other. */
 struct uring_fiber {
-	struct weft__fiber base;
+	/* What an answer to it touches: a line of the cache. */
+	_Alignas(64) struct weft__context context;
 	struct uring_lane *lane;
-	struct weft__context context;
-	struct uring_fiber *next; /* in ready, or in free */
+	uint64_t request; /* the name of what it has asked the kernel for, one at a time; 0: nothing */
+	weft_time alarm;  /* when it is to be woken; 0: not by the clock */
+	int32_t done;     /* what came of the request */
+	int16_t result;   /* of the wait */
+	uint8_t phase;    /* enum uring_phase */
+	bool has_parker;
+	/* What a switch and a request touch besides. */
+	bool interruptible;  /* wakes when the task is told to give up */
+	bool closed;         /* its descriptor, by weft_close, while it waited; else false */
+	uint16_t generation; /* of the request */
+	int fd;              /* that it waits for */
+	struct weft__fiber base;
+	const weft_call *call; /* of what it does when its task is told to give up */
+	/* The rest. */
+	struct list_node on_fd; /* in the row of it */
+	short events;           /* uring_poll.c: that it waits for there */
+	struct weft__parker
+		*parker; /* to be told of the answer, where it has one; else the fiber itself waits for it */
+	struct uring_fiber *next; /* in free */
 	struct uring_fiber *all;  /* the lane's next */
 	weft_task *task;          /* NULL: it is to end */
-	/* Waiting. */
-	enum uring_phase phase;
-	int result;            /* of the wait */
-	uint32_t alarm;        /* its place in the heap, from 1 on; 0: none */
-	bool interruptible;    /* wakes when the task is told to give up */
-	const weft_call *call; /* of what it does then */
-	/* Its request to the kernel: one at a time. */
-	bool pending;
-	uint16_t generation;         /* of the request */
-	int32_t done;                /* what came of it */
-	struct weft__parker *parker; /* to be told; NULL: the fiber itself waits for it */
-	/* Its descriptor. */
-	struct list_node on_fd; /* in the row of it */
-	int fd;
-	short events; /* uring_poll.c: that it waits for */
-	bool closed;  /* by weft_close, while it waited */
 	/* Any thread's. */
 	struct uring_note woken, told;
 	atom_u32 asked; /* told is on its way */
 };
+
+/* Its fiber has been woken before. */
+static inline bool uring_alarm_is_forgotten(const struct uring_alarm *a)
+{
+	return a->fiber->alarm != a->at;
+}
 
 /* ---- Descriptors ---- */
 
@@ -105,9 +119,10 @@ struct uring_row {
 
 /* ---- Lanes ---- */
 
+/* Those that are ready: a ring, so that the ones after the next are known, and can be fetched into the cache. */
 struct uring_ready {
-	struct uring_fiber *first, *last;
-	uint32_t n;
+	struct uring_fiber **at;
+	uint32_t first, end, mask; /* first and end wrap around */
 };
 
 /* What a lane waits for the kernel with. Called by its thread. */
@@ -115,7 +130,7 @@ struct uring_driver {
 	const char *name;
 	int (*open)(struct uring_lane *l); /* 0 or a negative errno */
 	void (*close)(struct uring_lane *l);
-	/* Hands the kernel what there is, and makes ready whoever has got his answer. Sleeps until there is one, or the
+	/* Hands the kernel what there is, and makes ready whoever has got his answer, or counts the answers. Sleeps until there is one, or the
 	 * bell is rung, or until; 0: it does not sleep. */
 	void (*poll)(struct uring_lane *l, weft_time until);
 	struct weft__engine engine;
@@ -126,9 +141,10 @@ struct uring_lane {
 	const struct uring_driver *driver;
 	void *io;                /* the driver's */
 	struct uring_fiber self; /* the thread's own flow */
-	struct uring_fiber *running;
 	struct uring_ready ready;
-	uint32_t turn; /* so many may run before it looks outside */
+	int *err;         /* the thread's errno */
+	uint32_t answers; /* of the kernel's, not given out yet: uring_ring.h */
+	uint32_t budget;  /* so many may run before it looks outside */
 	struct uring_fiber *free, *all;
 	uint32_t fibers;
 	struct uring_heap heap;
@@ -197,11 +213,21 @@ bool uring_announce(struct uring_lane *l); /* it goes to sleep; false: there is 
 void uring_awake(struct uring_lane *l);
 
 /* ---- uring_files.c ---- */
+/* NULL: nobody has waited there yet. The tag is that of uring_files.c. */
+static inline struct uring_row *uring_files_row(struct uring_lane *l, int fd)
+{
+	struct uring_row *chunk;
+
+	if (fd < 0 || fd >= URING_CHUNKS * URING_ROWS)
+		return NULL;
+	/* C1 acquire: pairs with make. */
+	chunk = atom_load(&l->chunk[fd / URING_ROWS], acquire);
+	return chunk ? &chunk[fd % URING_ROWS] : NULL;
+}
 void uring_files_open(struct uring_lane *l);
 void uring_files_close(struct uring_lane *l, bool forked);
-struct uring_row *uring_files_row(struct uring_lane *l, int fd); /* NULL: nobody has waited there yet */
-int uring_files_enter(struct uring_fiber *f, int fd);            /* 0 or -ENOMEM */
-bool uring_files_leave(struct uring_fiber *f);                   /* true: it was closed meanwhile */
+int uring_files_enter(struct uring_fiber *f, int fd); /* 0 or -ENOMEM */
+bool uring_files_leave(struct uring_fiber *f);        /* true: it was closed meanwhile */
 bool uring_files_has_offsets(struct uring_lane *l, int fd);
 void uring_files_hear(struct uring_lane *l);
 

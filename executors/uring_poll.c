@@ -56,7 +56,7 @@ static int arm(struct poller *p, int fd, struct list_node *all)
 
 static void wake(struct uring_fiber *f)
 {
-	if (f->parker)
+	if (f->has_parker)
 		weft__unpark(f->parker);
 	else
 		uring_lane_ready(f, 0);
@@ -105,8 +105,9 @@ static int await(struct uring_fiber *f, struct pollfd ready, weft_time deadline)
 		err = uring_wait(&f->base, deadline, weft__current != NULL);
 	} else { /* as in uring_ring.c */
 		f->parker = &parker;
+		f->has_parker = true;
 		err = weft__sleep(&parker, deadline, true);
-		f->parker = NULL;
+		f->has_parker = false;
 		if (err == -ECANCELED && !weft__asked(weft__current))
 			err = -ETIMEDOUT;
 	}
@@ -163,6 +164,14 @@ static int64_t poll_io(struct weft__fiber *base, struct weft__io *io, weft_time 
 		if (err)
 			return err;
 	}
+}
+
+static int64_t poll_transfer(struct weft__fiber *base, enum weft__io_op op, int fd, const void *data,
+			     size_t size, int64_t at)
+{
+	struct weft__io io = weft__io_transfer(op, fd, data, size, at);
+
+	return poll_io(base, &io, WEFT_FOREVER);
 }
 
 /* ---- The lane's ---- */
@@ -238,5 +247,6 @@ const struct uring_driver uring_poll_driver = {
 		   .wake = uring_wake,
 		   .yield = uring_yield,
 		   .wait_word = uring_look_again,
-		   .io = poll_io},
+		   .io = poll_io,
+		   .transfer = poll_transfer},
 };

@@ -24,9 +24,6 @@
 #include <sanitizer/tsan_interface.h>
 #endif
 
-/* The name of what is nobody's request: a bell, a cancel. Fibers are aligned to more. */
-enum { NAME_BELL = 1, NAME_CANCEL = 2, NAME_BITS = 48 };
-
 /* A request that is on its way from one part of the kernel to another is found by no cancel. */
 #define CANCEL_AGAIN WEFT_MS(5)
 
@@ -44,40 +41,43 @@ static struct uring_fiber *inside(struct weft__fiber *f)
 
 /* ---- Answers ---- */
 
-static uint64_t name_of(const struct uring_fiber *f)
+struct uring_fiber *uring_ring_answer(struct uring_lane *l, uint64_t name, int32_t result)
 {
-	return (uint64_t)f->generation << NAME_BITS | (uintptr_t)f;
-}
+	struct uring_fiber *f = uring_ring_fiber(name);
 
-static void answer(struct uring_fiber *f, int32_t result)
-{
-	f->pending = false;
+	if (name == URING_NAME_BELL)
+		ring_of(l)->bell_set = false;
+	if (name <= URING_NAME_CANCEL || f->request != name)
+		return NULL;
+	f->request = 0;
 	f->done = result;
-	if (f->parker)
+	if (f->has_parker)
 		weft__unpark(f->parker);
 	else if (f->phase != URING_RUNNING) /* else it looks for itself */
 		uring_lane_ready(f, 0);
+	return NULL;
 }
 
+/* Those that were given out have room again; and what is there now? */
+static void count(struct uring_lane *l)
+{
+	struct uring_ring *r = ring_of(l);
+
+	io_uring_smp_store_release(r->ring.cq.khead, r->next);
+	l->answers = io_uring_smp_load_acquire(r->ring.cq.ktail) - r->next;
+}
+
+/* Takes all that there are, because room is wanted. */
 static void reap(struct uring_lane *l)
 {
 	struct uring_ring *r = ring_of(l);
-	struct io_uring_cqe *cqe;
-	unsigned head, n = 0;
 
-	io_uring_for_each_cqe(&r->ring, head, cqe)
-	{
-		uint64_t name = cqe->user_data;
-		struct uring_fiber *f =
-			(struct uring_fiber *)(uintptr_t)(name & (((uint64_t)1 << NAME_BITS) - 1));
+	for (count(l); l->answers; l->answers--) {
+		const struct io_uring_cqe *cqe = &r->ring.cq.cqes[r->next++ & r->ring.cq.ring_mask];
 
-		n++;
-		if (name == NAME_BELL)
-			r->bell_set = false;
-		else if (name != NAME_CANCEL && f->pending && name == name_of(f))
-			answer(f, cqe->res);
+		uring_ring_answer(l, cqe->user_data, cqe->res);
 	}
-	io_uring_cq_advance(&r->ring, n);
+	count(l);
 }
 
 /* ---- Handing over ---- */
@@ -88,12 +88,14 @@ static bool has_more(const struct uring_ring *r)
 	return IO_URING_READ_ONCE(*r->ring.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
 }
 
-struct io_uring_sqe *uring_ring_sqe(struct uring_lane *l)
+struct io_uring_sqe *uring_ring_make_room(struct uring_lane *l)
 {
 	struct uring_ring *r = ring_of(l);
 	struct io_uring_sqe *sqe;
 
 	while (!(sqe = io_uring_get_sqe(&r->ring))) {
+		if (io_uring_submit(&r->ring) > 0)
+			continue;
 		io_uring_submit_and_get_events(&r->ring);
 		reap(l);
 	}
@@ -109,7 +111,7 @@ static void set_bell(struct uring_lane *l)
 		return;
 	sqe = uring_ring_sqe(l);
 	io_uring_prep_read(sqe, l->bell, &l->bell_count, sizeof l->bell_count, 0);
-	io_uring_sqe_set_data64(sqe, NAME_BELL);
+	io_uring_sqe_set_data64(sqe, URING_NAME_BELL);
 	r->bell_set = true;
 }
 
@@ -141,7 +143,7 @@ static void ring_poll(struct uring_lane *l, weft_time until)
 		sleep_until(r, until);
 	else if (io_uring_sq_ready(&r->ring) || has_more(r))
 		io_uring_submit_and_get_events(&r->ring);
-	reap(l);
+	count(l);
 }
 
 /* ---- A fiber's request ---- */
@@ -150,18 +152,11 @@ static void cancel_request(struct uring_fiber *f)
 {
 	struct io_uring_sqe *sqe = uring_ring_sqe(f->lane);
 
-	if (!f->pending) /* answered while there was no room */
+	if (!f->request) /* answered while there was no room */
 		io_uring_prep_nop(sqe);
 	else
-		io_uring_prep_cancel64(sqe, name_of(f), 0);
-	io_uring_sqe_set_data64(sqe, NAME_CANCEL);
-}
-
-void uring_ring_request(struct uring_fiber *f, struct io_uring_sqe *sqe)
-{
-	f->generation++;
-	f->pending = true;
-	io_uring_sqe_set_data64(sqe, name_of(f));
+		io_uring_prep_cancel64(sqe, f->request, 0);
+	io_uring_sqe_set_data64(sqe, URING_NAME_CANCEL);
 }
 
 /* For the answer, or until there is a reason to want none. */
@@ -174,8 +169,9 @@ static int wait_once(struct uring_fiber *f, weft_time deadline, bool interruptib
 		return uring_wait(&f->base, deadline, interruptible && weft__current);
 	/* A task on top of ours, whose canceller looks for a parker. */
 	f->parker = &parker;
+	f->has_parker = true;
 	err = weft__sleep(&parker, deadline, true);
-	f->parker = NULL;
+	f->has_parker = false;
 	return err == -ECANCELED && !weft__asked(weft__current) ? -ETIMEDOUT : err;
 }
 
@@ -187,11 +183,14 @@ static bool is_interruption(int result)
 
 int uring_ring_wait(struct uring_fiber *f, weft_time deadline, bool interruptible)
 {
-	int err = wait_once(f, deadline, interruptible);
+	return uring_ring_result(f, wait_once(f, deadline, interruptible));
+}
 
+int uring_ring_result(struct uring_fiber *f, int err)
+{
 	if (f->closed)
 		err = -EBADF;
-	while (f->pending) {
+	while (f->request) {
 		cancel_request(f);
 		uring_wait(&f->base, weft_after(CANCEL_AGAIN), false);
 	}
@@ -216,7 +215,6 @@ static int ring_wait_word(struct weft__fiber *base, atom_u32 *word, uint32_t exp
 	sqe->addr = (uintptr_t)word;
 	sqe->off = expected;
 	sqe->addr3 = UINT32_MAX; /* any waker */
-	f->closed = false;
 	uring_ring_request(f, sqe);
 	result = uring_ring_wait(f, deadline, false);
 	return result == -ETIMEDOUT ? -ETIMEDOUT : 0;
@@ -300,7 +298,8 @@ const struct uring_driver uring_ring_driver = {
 		   .wake = uring_wake,
 		   .yield = uring_yield,
 		   .wait_word = ring_wait_word,
-		   .io = uring_ring_io},
+		   .io = uring_ring_io,
+		   .transfer = uring_ring_transfer},
 };
 
 #endif

@@ -42,7 +42,7 @@ void uring_lane_ready(struct uring_fiber *f, int result)
 	model_assert(f->phase == URING_WAITING);
 	f->alarm = 0;
 	f->phase = URING_READY;
-	f->result = result;
+	f->result = (int16_t)result;
 }
 
 void uring_lane_suspend(struct uring_fiber *f)
