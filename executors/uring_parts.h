@@ -113,6 +113,7 @@ enum { URING_CHUNKS = 1024, URING_ROWS = 1024 };
 struct uring_row {
 	struct list_node *fibers;
 	bool has_offsets; /* its file, when that was last asked */
+	bool is_drained;  /* uring_poll.c: the last receipt took all that was there */
 	atom_u32 waiting; /* somebody does */
 	atom_u32 closing; /* those there are have to be told */
 };

@@ -138,16 +138,13 @@ static int64_t offload(struct weft__io *io)
 	return o.result;
 }
 
-static int64_t poll_io(struct weft__fiber *base, struct weft__io *io, weft_time deadline)
+/* Until it does what it has to. */
+static int64_t try_again(struct uring_fiber *f, struct weft__io *io, weft_time deadline)
 {
-	struct uring_fiber *f = inside(base);
 	weft_time limit = weft__earlier(deadline, weft_call_deadline(weft__current));
 	int64_t n;
 	int err;
 
-	weft__release_pending();
-	if (!weft__io_interruptible(io))
-		return offload(io);
 	for (;;) {
 		err = weft__io_given_up(deadline);
 		if (err)
@@ -160,10 +157,42 @@ static int64_t poll_io(struct weft__fiber *base, struct weft__io *io, weft_time 
 		if (io->ready.fd >= 0)
 			err = await(f, io->ready, limit);
 		else
-			uring_wait(base, weft__earlier(limit, weft_after(RETRY_AFTER)), false);
+			uring_wait(&f->base, weft__earlier(limit, weft_after(RETRY_AFTER)), false);
 		if (err)
 			return err;
 	}
+}
+
+/* Who has got less than he had room for has got all that there was, and the next time will have to wait: a try would be
+ * in vain. If it would not have been, epoll says so at once. */
+static int64_t receive(struct uring_fiber *f, struct weft__io *io, weft_time deadline)
+{
+	struct uring_row *row = uring_files_row(f->lane, io->fd);
+	size_t room = io->size;
+	int64_t n = 0;
+
+	if (row && row->is_drained) {
+		n = weft__io_given_up(deadline);
+		if (!n)
+			n = await(f, (struct pollfd){.fd = io->fd, .events = POLLIN},
+				  weft__earlier(deadline, weft_call_deadline(weft__current)));
+	}
+	if (!n || n == -EPERM) /* it is no socket, and recv says so */
+		n = try_again(f, io, deadline);
+	row = uring_files_row(f->lane, io->fd);
+	if (row)
+		row->is_drained = n > 0 && (size_t)n < room;
+	return n;
+}
+
+static int64_t poll_io(struct weft__fiber *base, struct weft__io *io, weft_time deadline)
+{
+	struct uring_fiber *f = inside(base);
+
+	weft__release_pending();
+	if (!weft__io_interruptible(io))
+		return offload(io);
+	return io->op == WEFT__IO_RECV ? receive(f, io, deadline) : try_again(f, io, deadline);
 }
 
 static int64_t poll_transfer(struct weft__fiber *base, enum weft__io_op op, int fd, const void *data,
