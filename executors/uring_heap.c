@@ -48,14 +48,22 @@ static void down(struct uring_heap *h, uint32_t at, struct uring_alarm a)
 	h->alarm[at] = a;
 }
 
+/* What is left is one for each fiber at most: it may have been here at the same time before, and been woken. */
 static void clean_up(struct uring_heap *h)
 {
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < h->n; i++)
-		if (!uring_alarm_is_forgotten(&h->alarm[i]))
-			h->alarm[n++] = h->alarm[i];
+	for (uint32_t i = 0; i < h->n; i++) {
+		struct uring_alarm a = h->alarm[i];
+
+		if (uring_alarm_is_forgotten(&a) || a.fiber->is_kept)
+			continue;
+		a.fiber->is_kept = true;
+		h->alarm[n++] = a;
+	}
 	h->n = n;
+	for (uint32_t i = 0; i < n; i++)
+		h->alarm[i].fiber->is_kept = false;
 	for (uint32_t i = n / CHILDREN + 1; i-- > 0;)
 		if (i < n)
 			down(h, i, h->alarm[i]);
@@ -85,9 +93,9 @@ int uring_heap_grow(struct uring_heap *h, size_t fibers)
 
 void uring_heap_add(struct uring_heap *h, weft_time at, struct uring_fiber *f)
 {
-	f->alarm = at > 0 ? at : 1;
 	if (h->n == h->room)
 		clean_up(h);
+	f->alarm = at > 0 ? at : 1;
 	h->n++;
 	up(h, h->n - 1, (struct uring_alarm){f->alarm, f});
 }

@@ -92,6 +92,7 @@ struct uring_fiber {
 	short events;           /* uring_poll.c: that it waits for there */
 	struct weft__parker
 		*parker; /* to be told of the answer, where it has one; else the fiber itself waits for it */
+	bool is_kept;    /* uring_heap.c */
 	struct uring_fiber *next; /* in free */
 	struct uring_fiber *all;  /* the lane's next */
 	weft_task *task;          /* NULL: it is to end */
