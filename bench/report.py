@@ -37,6 +37,8 @@ COLUMNS = [
     Column("nap", "cpu_ms_per_s", "nap", "CPU ms/s", False),
     Column("tick", "cpu_ms_per_s", "tick", "CPU ms/s", False),
     Column("create", "p50_us", "create", "us", False),
+    Column("solo", "p50_us", "solo", "us p50", False),
+    Column("solo", "p99_us", "solo", "us p99", False),
 ]
 PROCESS_COLUMNS = [
     Column("hot", "p50_us", "hot", "us p50", False),
@@ -51,6 +53,8 @@ PROCESS_COLUMNS = [
     Column("start1", "up_ms", "start 1", "ms", False),
     Column("start8", "up_ms", "start 8", "ms", False),
     Column("start64", "up_ms", "start 64", "ms", False),
+    Column("solo", "p50_us", "solo", "us p50", False),
+    Column("solo", "p99_us", "solo", "us p99", False),
     Column("kill", "done_p50_ms", "kill, done", "ms p50", False),
     Column("kill", "done_p999_ms", "kill, done", "ms p99.9", False),
     Column("kill", "whole_p99_ms", "kill, whole", "ms p99", False),

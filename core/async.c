@@ -37,6 +37,30 @@ static weft_task *heap_new(const void *arg, size_t arg_size, size_t result_size)
 	return t;
 }
 
+int weft__launch(weft_executor *ex, weft_fn *fn, const void *arg, size_t arg_size, size_t result_size,
+		 weft_future **ret)
+{
+	weft_task *t = heap_new(arg, arg_size, result_size);
+	weft_future *f;
+
+	if (!t)
+		return -ENOMEM;
+	f = weft__future(t);
+	t->fn = fn;
+	weft__fill(f, t, ex, NULL, FROM_HEAP);
+	weft__load_hold(ex);
+	/* Relaxed: who starts it hands it on. */
+	atom_store(&f->state, PHASE_RUNNING, relaxed);
+	*ret = f;
+	return 0;
+}
+
+void weft__launch_failed(weft_future *f)
+{
+	weft__load_leave(f->ex, 1);
+	weft__memory_free(weft__task(f));
+}
+
 int weft_async(weft_executor *ex, weft_fn *fn, const void *arg, size_t arg_size, size_t result_size,
 	       weft_future **ret)
 {

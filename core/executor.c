@@ -36,6 +36,14 @@ int weft_executor_new(weft_executor **ret, const char *name, const struct weft_e
 	return 0;
 }
 
+void weft__executor_adopt(weft_executor *ex)
+{
+	weft_executor fresh = {.ops = ex->ops, .self = ex->self, .generation = weft__generation()};
+
+	memcpy(fresh.name, ex->name, sizeof fresh.name);
+	memcpy(ex, &fresh, sizeof fresh); /* in a fork, its locks may be held by who is not here */
+}
+
 void weft__executor_discard(weft_executor *ex)
 {
 	if (ex)

@@ -6,6 +6,7 @@
  */
 #include "forked.h"
 #include "atomic.h"
+#include "exit_hold.h"
 #include "graph.h"
 #include "io_wait.h"
 #include "offload.h"
@@ -28,6 +29,8 @@ static void in_child(void)
 	weft__bells_forked();
 	weft__io_waits_reset();
 	weft__offload_reset();
+	weft__exit_reset();
+	weft__threads_forked();
 }
 
 static void arrange(void)

@@ -10,8 +10,8 @@
  */
 #include "offload.h"
 #include "fiber.h"
+#include "own_thread.h"
 #include "state.h"
-#include "thread.h"
 
 #include <errno.h>
 #include <limits.h>

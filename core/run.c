@@ -28,7 +28,7 @@ static __attribute__((noinline)) int run_batch(weft_call *call, weft_task *t)
 }
 
 /* What a body has left behind that most do not: sections that block, memory. */
-static __attribute__((noinline)) void clear_up(weft_call *call)
+__attribute__((noinline)) void weft__clear_up(weft_call *call)
 {
 	while (call->blocking)
 		weft_blocking_end();
@@ -62,7 +62,7 @@ static inline int run_body(weft_call *call, weft_task *t, const atom_u32 *remote
 	if (status == -ECANCELED)
 		status = why_cancelled(call);
 	if (call->blocking || call->scratch)
-		clear_up(call);
+		weft__clear_up(call);
 	weft__current = outer;
 	if (outer && outer->covered)
 		weft__graph_uncover(outer);

@@ -285,6 +285,8 @@ static inline void weft__reply(weft_future *f, size_t n)
 }
 
 /* executor.c */
+/* Makes a static executor, of which nobody else has heard, one of this process: at first, and in a fork. */
+void weft__executor_adopt(weft_executor *ex);
 void weft__executor_discard(weft_executor *ex); /* one that nobody has seen yet; NULL is fine */
 
 /* finish.c */
@@ -326,9 +328,20 @@ static inline void weft__release_pending(void)
 void weft__promised_drop(weft_executor *ex);
 void weft__promise_unlink(weft_future *f);
 
+/* async.c */
+/* A task on the heap that its caller starts by other means than an executor: RUNNING, with two references, one of
+ * which goes when it is finished. ex is not asked. 0 | -ENOMEM */
+int weft__launch(weft_executor *ex, weft_fn *fn, const void *arg, size_t arg_size, size_t result_size,
+		 weft_future **ret);
+void weft__launch_failed(weft_future *f); /* it was not started, and nobody knows it */
+
+/* thread.c */
+void weft__threads_forked(void);
+
 /* run.c */
 /* Of call, remote_cancel is set. */
 int weft__body(weft_call *call, weft_task *t);
+void weft__clear_up(weft_call *call); /* after a body that did not return */
 
 /* call.c */
 /* The innermost call of this thread. Where the inline functions of fork-join find it too: spawn.c. */

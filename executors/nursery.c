@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,13 +45,33 @@ struct nursery {
 
 enum { POLL_FIXED = 2 };
 
-/* As in a worker; but what is sent to a whole group or session is not for the nursery. */
+/* What is sent to a whole group or session is not for the nursery. It is blocked as well, so that what is sent to a
+ * worker that has not put its own signals right yet, is kept for it. */
+static const int not_ours[] = {SIGHUP, SIGQUIT, SIGTERM};
+enum { NOT_OURS = sizeof not_ours / sizeof not_ours[0] };
+
 static void reset_signals(void)
 {
+	sigset_t blocked;
+
 	worker_reset_signals();
-	signal(SIGHUP, SIG_IGN);
-	signal(SIGQUIT, SIG_IGN);
-	signal(SIGTERM, SIG_IGN);
+	sigemptyset(&blocked);
+	for (size_t i = 0; i < NOT_OURS; i++) {
+		signal(not_ours[i], SIG_IGN);
+		sigaddset(&blocked, not_ours[i]);
+	}
+	pthread_sigmask(SIG_SETMASK, &blocked, NULL);
+}
+
+/* In a worker: all else is as it is to be. */
+static void give_signals_back(void)
+{
+	sigset_t none;
+
+	for (size_t i = 0; i < NOT_OURS; i++)
+		signal(not_ours[i], SIG_DFL);
+	sigemptyset(&none);
+	pthread_sigmask(SIG_SETMASK, &none, NULL);
 }
 
 /* Where the caller has closed one of descriptors 0 to 2, ours must not get its number: tasks write there. */
@@ -77,7 +98,7 @@ static _Noreturn void be_worker(const struct nursery *n, int memfd, pid_t nurser
 	if (getppid() != nursery_pid)
 		_exit(0); /* it died before the line above */
 	prctl(PR_SET_NAME, "weft-worker");
-	worker_reset_signals();
+	give_signals_back();
 	close(n->sock);
 	close(n->caller);
 	close(n->oom.fd);

@@ -7,10 +7,8 @@
  * limits: between the comparison and the use the program may close it after all; and all files that are no more
  * than a number to the kernel (eventfd, epoll; pidfd before Linux 6.9) look the same.
  */
-#include "process_parts.h"
+#include "process_home.h"
 
-#include <errno.h>
-#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -59,19 +57,9 @@ int process_pidfd_get(struct process_file *f, pid_t pid)
 	return again.fd;
 }
 
-int process_bell_open(struct process_pool *p)
-{
-	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-
-	if (fd < 0)
-		return -errno;
-	process_file_set(&p->bell, fd);
-	return 0;
-}
-
-bool process_files_lost(const struct process_pool *p)
+bool process_files_lost(const struct process_home *h)
 {
 	/* Without a nursery there is nothing to lose. */
-	return p->sock.fd >= 0 && (process_file_get(&p->bell) < 0 || process_file_get(&p->sock) < 0 ||
-				   process_file_get(&p->nursery) < 0);
+	return h->sock.fd >= 0 && (process_file_get(&h->bell) < 0 || process_file_get(&h->sock) < 0 ||
+				   process_file_get(&h->nursery) < 0);
 }

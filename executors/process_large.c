@@ -38,7 +38,7 @@ bool process_carries(void *self, const weft_task *t)
 	size_t result = process_by_reference(p, t->result, t->result_size) ? 0 : t->result_size;
 
 	/* Each by itself first, or their sum might overflow. */
-	return p->has_space && arg <= p->opts.large_limit && result <= p->opts.large_limit &&
+	return p->home.has_space && arg <= p->opts.large_limit && result <= p->opts.large_limit &&
 	       lane_payload_size(arg, result) <= p->opts.large_limit;
 }
 

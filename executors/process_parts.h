@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * process_parts.h -- the pool's side of the executor "processes", in nine files:
+ * process_parts.h -- the pool's side of the executor "processes", in ten files:
  *
  *   process_pool.c   what the library asks: submit, cancel, stop, statistics; making and freeing
  *   process_lanes.c  which task is in which slot of which lane: filling, taking back, moving
@@ -8,6 +8,7 @@
  *   process_large.c  arguments and results in regions: by reference, or too large for a slot
  *   process_wait.c   threads that wait for a task where it runs
  *   process_start.c  workers that do not start: when to try again, when to give up
+ *   process_home.c   the nursery that its workers come from
  *   process_files.c  descriptors that the program might close
  *   process_plan.c   what workers are made with (worker_plan.h)
  *   process_watch.c  the one thread of a pool: hears of dead workers, keeps deadlines, and finishes what
@@ -25,9 +26,8 @@
 #define WEFT_EXECUTORS_PROCESS_PARTS_H
 
 #include "lane.h"
-#include "nursery.h"
+#include "process_home.h"
 #include "taskq.h"
-#include "worker_plan.h"
 
 #include <pthread.h>
 #include <weft/region.h>
@@ -39,13 +39,6 @@ enum lane_life {
 	LANE_DOWN,     /* no worker: one is to be asked for at retry_at */
 	LANE_STARTING, /* asked for; the lane takes tasks already */
 	LANE_UP
-};
-
-/* A descriptor, and what it was when we got it: process_files.c. fd is -1 where there is none. */
-struct process_file {
-	int fd;
-	dev_t device;
-	ino_t inode;
 };
 
 /* The mapping of a lane. It stays as long as somebody looks at it, be the worker long gone. */
@@ -104,16 +97,11 @@ struct process_pool {
 	bool dropping, killing, ending;
 	int broken;                                /* negative errno: no worker can be started */
 	char broken_text[WEFT_ERROR_TEXT_MAX + 1]; /* why */
-	struct worker_plan *plan;
-	struct process_file plan_fd;
+	struct process_home home;
 	weft_time leave_by;           /* when ending: who is still there then is killed */
 	bool leave_late;              /* they have been killed, and are still there */
 	weft_time probe_at;           /* when broken: the next try */
 	weft_time wake_at;            /* when the watcher will look at deadlines next */
-	struct process_file bell;     /* eventfd: by workers and submitters, for the watcher */
-	struct process_file sock;     /* to the nursery; -1: gone */
-	struct process_file nursery;  /* its pidfd */
-	bool has_space;               /* workers have the regions */
 	struct weft__lock large_lock; /* of large, until it is there */
 	weft_region *large;           /* where payloads are that no slot carries; NULL: not needed yet */
 	atom_u32 n_large;             /* its blocks */
@@ -197,15 +185,6 @@ void lane_bury(struct process_pool *p, struct lane_end *e, const struct weft__de
 /* Gives lane i a fresh memory and asks the nursery for a worker. */
 void lane_start(struct process_pool *p, unsigned i);
 
-/* process_files.c */
-void process_file_set(struct process_file *f, int fd);
-int process_file_get(const struct process_file *f);       /* -1: it is no longer ours */
-void process_file_close(struct process_file *f);          /* unless it is no longer ours */
-int process_pidfd_get(struct process_file *f, pid_t pid); /* opened anew if need be */
-int process_bell_open(struct process_pool *p);
-bool process_files_lost(
-	const struct process_pool *p); /* the program has closed one that we cannot do without */
-
 /* process_start.c; all under the lock. */
 void lane_failed(struct process_pool *p, struct lane_end *e, int err, const char *why); /* no worker for it */
 void lane_ended(struct process_pool *p, struct lane_end *e,
@@ -223,7 +202,7 @@ void process_unstage_task(struct process_pool *p, weft_task *t); /* which is in 
 void process_unstage_all(struct process_pool *p, struct list_node *dropped);
 static inline bool process_by_reference(const struct process_pool *p, const void *at, size_t size)
 {
-	return size && p->has_space && weft__space_has(at, size);
+	return size && p->home.has_space && weft__space_has(at, size);
 }
 
 static inline bool process_is_far(const struct process_pool *p, const weft_task *t, uint64_t block)

@@ -3,9 +3,9 @@
  * process_pool.c -- the executor "processes", as the library sees it. process_parts.h says what lies in
  * which file, lane.h how pool and worker talk, nursery.h where workers come from.
  */
+#include "own_thread.h"
 #include "process_parts.h"
 #include "spec.h"
-#include "thread.h"
 #include "worker_filter.h"
 #include "worker_start.h"
 
@@ -74,7 +74,7 @@ static int submit_one(struct process_pool *p, struct weft_offer *offer, size_t i
 		return -EIO;
 	if (!offer->force && is_full(p, gone))
 		return -EAGAIN;
-	err = plan_token(p->plan, t->fn, &token);
+	err = plan_token(p->home.plan, t->fn, &token);
 	if (err)
 		return err;
 	e = find_lane(p, t, large, gone);
@@ -194,17 +194,10 @@ static void tell_to_leave(struct process_pool *p)
 static void pool_join(void *self)
 {
 	struct process_pool *p = self;
-	struct nursery_msg quit = {.kind = NURSERY_QUIT};
-	struct pollfd end = {.events = POLLIN};
 
 	tell_to_leave(p);
 	pthread_join(p->watcher, NULL);
-	end.fd = process_file_get(&p->nursery);
-	if (end.fd < 0 || process_file_get(&p->sock) < 0)
-		return;
-	if (nursery_send(p->sock.fd, &quit, NULL, 0))
-		shutdown(p->sock.fd, SHUT_RDWR); /* then it meets the end of the socket, whoever has copies */
-	while (poll(&end, 1, -1) < 0 && errno == EINTR) {}
+	process_home_quit(&p->home);
 }
 
 static void pool_free(void *self, bool forked)
@@ -217,15 +210,8 @@ static void pool_free(void *self, bool forked)
 			lane_memory_leave(p->lane[i].memory);
 		process_file_close(&p->lane[i].pidfd);
 	}
-	process_file_close(&p->sock);
-	process_file_close(&p->nursery);
-	process_file_close(&p->bell);
-	process_file_close(&p->plan_fd);
-	if (p->plan)
-		plan_destroy(p->plan);
 	weft_region_free(p->large);
-	if (p->has_space)
-		weft__space_unref();
+	process_home_fini(&p->home);
 	free(p->lane);
 	free(p);
 }
@@ -298,7 +284,7 @@ static struct process_pool *allocate(const struct weft_process_pool_opts *o)
 		return NULL;
 	p->opts = *o;
 	p->n = o->workers;
-	p->bell.fd = p->sock.fd = p->nursery.fd = p->plan_fd.fd = -1;
+	process_home_init(&p->home, o->start);
 	p->wake_at = WEFT_FOREVER;
 	p->low = INT32_MAX;
 	p->lane = calloc(p->n, sizeof *p->lane);
@@ -318,11 +304,11 @@ static int furnish(struct process_pool *p)
 
 	/* Where they cannot be had, the pool does without, and it is weft_region_new that says so. Whoever may
 	 * be hostile must not have them: all regions of the program are in reach. */
-	p->has_space = !(p->opts.flags & WEFT_PROCESSES_SANDBOX) && !weft__space_ref();
-	err = fd = plan_create(&p->plan, &p->opts);
+	p->home.has_space = !(p->opts.flags & WEFT_PROCESSES_SANDBOX) && !weft__space_ref();
+	err = fd = plan_create(&p->home.plan, &p->opts);
 	if (fd < 0)
 		return err;
-	process_file_set(&p->plan_fd, fd);
+	process_file_set(&p->home.plan_fd, fd);
 	err = process_nursery_open(p);
 	for (unsigned i = 0; i < p->n && !err; i++)
 		lane_start(p, i);

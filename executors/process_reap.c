@@ -377,7 +377,7 @@ void lane_start(struct process_pool *p, unsigned i)
 
 	if (memfd >= 0) {
 		e->shared->report.number = i;
-		err = nursery_send(p->sock.fd, &m, &memfd, 1);
+		err = nursery_send(p->home.sock.fd, &m, &memfd, 1);
 		close(memfd);
 		if (err)
 			release_lane(e);

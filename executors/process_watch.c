@@ -23,8 +23,6 @@
  * are woken, but poll looks at the others, and goes on sleeping. */
 #define LOOK_AROUND WEFT_SECONDS(2)
 
-#define GREETING_PATIENCE WEFT_SECONDS(20)
-
 static _Thread_local const struct process_pool *watched;
 
 bool process_is_watcher(const struct process_pool *p)
@@ -35,7 +33,7 @@ bool process_is_watcher(const struct process_pool *p)
 void process_wake_watcher(const struct process_pool *p)
 {
 	uint64_t one = 1;
-	int bell = process_file_get(&p->bell);
+	int bell = process_file_get(&p->home.bell);
 	ssize_t n = bell < 0 ? 0 : write(bell, &one, sizeof one);
 
 	(void)n; /* full means that it is readable */
@@ -130,12 +128,9 @@ static void await_death(struct lane_end *e)
 static void lose_nursery(struct process_pool *p)
 {
 	weft__lock(&p->lock);
-	if (process_file_get(&p->bell) < 0)
-		p->bell.fd = -1; /* none, rather than somebody else's */
-	if (process_file_get(&p->nursery) >= 0)
-		syscall(SYS_pidfd_send_signal, p->nursery.fd, SIGKILL, NULL, 0);
-	process_file_close(&p->sock);
-	process_file_close(&p->nursery);
+	if (process_file_get(&p->home.bell) < 0)
+		p->home.bell.fd = -1; /* none, rather than somebody else's */
+	process_home_lose(&p->home);
 	weft__unlock(&p->lock);
 	for (unsigned i = 0; i < p->n; i++) {
 		struct lane_end *e = &p->lane[i];
@@ -153,9 +148,9 @@ static void hear_all(struct process_pool *p)
 	struct nursery_msg m;
 	int fds[NURSERY_FDS], r;
 
-	if (p->sock.fd < 0)
+	if (p->home.sock.fd < 0)
 		return;
-	while ((r = nursery_recv(p->sock.fd, &m, fds, MSG_DONTWAIT)) > 0)
+	while ((r = nursery_recv(p->home.sock.fd, &m, fds, MSG_DONTWAIT)) > 0)
 		hear(p, &m, fds);
 	if (r != -EAGAIN)
 		lose_nursery(p);
@@ -189,82 +184,19 @@ static bool release_rest(struct process_pool *p)
 	return rest;
 }
 
-/* Where the regions are, for workers to have them from their start. */
-static int hand_over_space(const struct process_pool *p)
-{
-	struct nursery_msg m = {.kind = NURSERY_SPACE};
-	int fd = p->has_space ? weft__space_where(&m.space) : -1;
-
-	if (fd < 0)
-		m.space.base = 0; /* none, or the program has closed what leads to it */
-	return nursery_send(p->sock.fd, &m, &fd, fd >= 0 ? 1 : 0);
-}
-
-static int greet(struct process_pool *p)
-{
-	struct nursery_msg m = {.kind = NURSERY_HELLO};
-	int self = (int)syscall(SYS_pidfd_open, getpid(), 0), fds[NURSERY_FDS], err;
-	struct pollfd ready = {.fd = p->sock.fd, .events = POLLIN};
-
-	if (self < 0)
-		return -errno;
-	err = nursery_send(p->sock.fd, &m, (int[]){p->bell.fd, self}, 2);
-	close(self);
-	m.kind = NURSERY_PLAN;
-	if (!err)
-		err = nursery_send(p->sock.fd, &m, &p->plan_fd.fd, 1);
-	if (!err)
-		err = hand_over_space(p);
-	if (err)
-		return err;
-	while ((err = poll(&ready, 1, (int)(GREETING_PATIENCE / WEFT_MS(1)))) < 0 && errno == EINTR) {}
-	err = err > 0 ? nursery_recv(p->sock.fd, &m, fds, 0) : 0;
-	if (err <= 0 || m.kind != NURSERY_READY || fds[0] < 0)
-		return -ENOEXEC;
-	if (m.error) {
-		close(fds[0]);
-		return m.error;
-	}
-	process_file_set(&p->nursery, fds[0]);
-	return 0;
-}
-
-/* The plan is there as long as its mapping; the descriptor may have been closed. */
-static int keep_plan(struct process_pool *p)
-{
-	int fd;
-
-	if (process_file_get(&p->plan_fd) >= 0)
-		return 0;
-	fd = plan_renew(&p->plan);
-	process_file_set(&p->plan_fd, fd);
-	return fd < 0 ? fd : 0;
-}
-
 int process_nursery_open(struct process_pool *p)
 {
-	int err = 0, sock = -1;
+	int err;
 
 	weft__lock(&p->lock);
-	if (p->bell.fd < 0)
-		err = process_bell_open(p);
-	if (!err)
-		err = keep_plan(p);
+	err = process_home_furnish(&p->home);
 	weft__unlock(&p->lock);
-	if (!err)
-		err = sock = nursery_start(p->opts.start, p->bell.fd, p->plan_fd.fd);
-	if (sock < 0)
-		return err;
-	process_file_set(&p->sock, sock);
-	err = greet(p);
-	if (err)
-		process_file_close(&p->sock);
-	return err;
+	return err ? err : process_home_open(&p->home);
 }
 
 static void replace_worker(struct process_pool *p, unsigned i)
 {
-	int err = p->sock.fd < 0 ? process_nursery_open(p) : 0; /* where the last one has died */
+	int err = p->home.sock.fd < 0 ? process_nursery_open(p) : 0; /* where the last one has died */
 
 	weft__lock(&p->lock);
 	if (err)
@@ -308,8 +240,8 @@ static void enforce_leaving(struct process_pool *p)
 {
 	weft__lock(&p->lock);
 	if (p->ending && weft_now() >= p->leave_by) {
-		if (p->leave_late && process_file_get(&p->nursery) >= 0)
-			syscall(SYS_pidfd_send_signal, p->nursery.fd, SIGKILL, NULL, 0);
+		if (p->leave_late)
+			process_home_kill(&p->home);
 		lanes_kill_all(p);
 		p->leave_late = true;
 		p->leave_by = weft_after(LEAVE_PATIENCE);
@@ -319,7 +251,8 @@ static void enforce_leaving(struct process_pool *p)
 
 static void sleep_until_rung(struct process_pool *p, weft_time deadline)
 {
-	struct pollfd fds[2] = {{.fd = p->bell.fd, .events = POLLIN}, {.fd = p->sock.fd, .events = POLLIN}};
+	struct pollfd fds[2] = {{.fd = p->home.bell.fd, .events = POLLIN},
+				{.fd = p->home.sock.fd, .events = POLLIN}};
 	weft_time longest = weft_after(LOOK_AROUND), end = weft__earlier(deadline, longest);
 	weft_time left = end - weft_now();
 	struct timespec limit = {.tv_sec = left > 0 ? left / WEFT_SECONDS(1) : 0,
@@ -327,8 +260,8 @@ static void sleep_until_rung(struct process_pool *p, weft_time deadline)
 	uint64_t count;
 	ssize_t n = 0;
 
-	if (ppoll(fds, 2, &limit, NULL) > 0 && fds[0].revents && process_file_get(&p->bell) >= 0)
-		n = read(p->bell.fd, &count, sizeof count);
+	if (ppoll(fds, 2, &limit, NULL) > 0 && fds[0].revents && process_file_get(&p->home.bell) >= 0)
+		n = read(p->home.bell.fd, &count, sizeof count);
 	(void)n;
 }
 
@@ -354,7 +287,7 @@ void *process_watch(void *arg)
 	watched = p;
 	prctl(PR_SET_NAME, "weft-watch");
 	for (;;) {
-		if (process_files_lost(p))
+		if (process_files_lost(&p->home))
 			lose_nursery(p);
 		hear_all(p);
 		process_reap(p);

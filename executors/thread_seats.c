@@ -25,7 +25,7 @@
  *
  * All else is under pool.lock, which is taken only to sleep, to wake, to block.
  */
-#include "thread.h"
+#include "own_thread.h"
 #include "thread_parts.h"
 
 #include <errno.h>

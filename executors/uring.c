@@ -7,8 +7,8 @@
  *   S1   lane.started  lane -> start   store rel -> load acq    how its start went
  */
 #include "forked.h"
+#include "own_thread.h"
 #include "spec.h"
-#include "thread.h"
 #include "uring_parts.h"
 
 #include <errno.h>

@@ -12,7 +12,7 @@
  * The thread's own stack counts as a fiber without an engine: on it the thread begins, ends, and refuses tasks
  * that no fiber could be had for, which may run a continuation.
  */
-#include "thread.h"
+#include "own_thread.h"
 #include "uring_switch.h"
 
 #include <errno.h>

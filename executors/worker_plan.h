@@ -34,6 +34,7 @@ struct worker_plan {
 	uint32_t max_rss, max_memory;  /* MiB; 0, here and below: no limit */
 	uint32_t max_cpu, max_files;   /* seconds; descriptors */
 	uint32_t nice;                 /* added */
+	bool own;                      /* each worker is a weft_process: worker_own.h */
 	bool alone;                    /* there is one processor: weft__spin_alone */
 	struct weft__token init, fini; /* id_len 0: none */
 	size_t init_arg_size;          /* bytes */

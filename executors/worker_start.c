@@ -4,7 +4,9 @@
  * it is up, or why not; its tasks; its fini.
  */
 #include "worker_start.h"
+#include "exit_hold.h"
 #include "spin.h"
+#include "worker_own.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -105,14 +107,18 @@ _Noreturn void worker_start(const struct worker_plan *plan, int memfd, int bell,
 			    const struct weft__space *space, int space_fd)
 {
 	weft_call call = {.task = NULL};
+	struct lane *lane;
 	int err;
-	struct lane *lane =
-		mmap(NULL, lane_size(plan->slot_size), PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
 
+	if (plan->own)
+		worker_own(plan, memfd, bell, space, space_fd);
+	lane = mmap(NULL, lane_size(plan->slot_size), PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
 	close(memfd);
 	if (lane == MAP_FAILED)
 		_exit(EXIT_NO_MEMORY);
-	worker_reset_signals(); /* in a new run of the program a library may have set its own */
+	if (plan->start == WEFT_START_SPAWN)
+		worker_reset_signals(); /* in a new run of the program a library may have set its own */
+	weft__name_process("weft-worker");
 	weft__spin_know(plan->alone);
 	worker_care_begin(plan, bell);
 	err = space ? map_regions(space, space_fd, &call) : 0;

@@ -113,8 +113,8 @@ static unsigned count_shared_mappings(bool print)
 	return n;
 }
 
-/* Fills ret, or, with before, reports descriptors that were not there. */
-static bool scan_fds(bool ret[FDS_MAX], const bool *before)
+/* Fills ret, or, with before, looks for descriptors that were not there, and says which if it is to. */
+static bool scan_fds(bool ret[FDS_MAX], const bool *before, bool print)
 {
 	bool same = true;
 	char path[64], name[256];
@@ -129,10 +129,12 @@ static bool scan_fds(bool ret[FDS_MAX], const bool *before)
 		}
 		if (before[fd])
 			continue;
+		same = false;
+		if (!print)
+			continue;
 		snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 		ssize_t n = readlink(path, name, sizeof name - 1);
 		fprintf(stderr, "left over: descriptor %d, %.*s\n", fd, (int)(n > 0 ? n : 0), name);
-		same = false;
 	}
 	if (dir)
 		closedir(dir);
@@ -152,28 +154,30 @@ static void take_inventory(struct inventory *ret)
 		pthread_join(thread, NULL);
 		test_sleep_ms(10);
 	}
-	scan_fds(ret->fd, NULL);
+	scan_fds(ret->fd, NULL, false);
 	ret->mappings = count_shared_mappings(false);
 	ret->threads = count_threads();
 }
 
+static bool is_clean(const struct inventory *before, bool print)
+{
+	unsigned threads = count_threads(), mappings = count_shared_mappings(false);
+	bool ok = scan_fds(NULL, before->fd, print) && threads <= before->threads &&
+		  mappings <= before->mappings;
+
+	if (print && threads > before->threads)
+		fprintf(stderr, "left over: %u threads, where there were %u\n", threads, before->threads);
+	if (print && mappings > before->mappings)
+		count_shared_mappings(true);
+	return ok;
+}
+
+/* What is on its way out has a second: threads that nobody joins, and what goes with them. */
 static bool check_inventory(const struct inventory *before)
 {
-	bool ok = scan_fds(NULL, before->fd);
-	unsigned threads = count_threads();
-	for (int i = 0; threads > before->threads && i < 100; i++) {
+	for (int i = 0; i < 100 && !is_clean(before, false); i++)
 		test_sleep_ms(10);
-		threads = count_threads();
-	}
-	if (threads > before->threads) {
-		fprintf(stderr, "left over: %u threads, where there were %u\n", threads, before->threads);
-		ok = false;
-	}
-	if (count_shared_mappings(false) > before->mappings) {
-		count_shared_mappings(true);
-		ok = false;
-	}
-	return ok;
+	return is_clean(before, true);
 }
 
 static void run_current(void)

@@ -72,6 +72,9 @@ struct peer {
 	void (*hold)(const char *path);
 	void (*mourn)(void);
 
+	/* Starts a thread, or a process, that does nothing, and waits for its end. */
+	void (*solo)(void);
+
 	const struct io_peer *io; /* measure_io.h */
 
 	bool caller_works; /* the thread that waits is one of the workers: there is one blocker fewer */

@@ -225,12 +225,30 @@ static bool has_kill(const struct peer *p)
 	return p->hold;
 }
 
+/* ---- one of one's own ------------------------------------------------------------------------------- */
+
+static void solo(const struct measure_args *a)
+{
+	int64_t *lap = measure_memory(a->n, sizeof *lap);
+
+	for (int i = 0; i < 20; i++)
+		a->peer->solo();
+	for (size_t i = 0; i < a->n; i++) {
+		lap[i] = -measure_now();
+		a->peer->solo();
+		lap[i] += measure_now();
+	}
+	measure_percentiles(lap, a->n);
+}
+
+static bool has_solo(const struct peer *p)
+{
+	return p->solo;
+}
+
 const struct measure_workload measure_process_workloads[] = {
-	{"map", 1000000, has_map, map},
-	{"large", 64, has_large, large},
-	{"start1", 1, has_start, start},
-	{"start8", 8, has_start, start},
-	{"start64", 64, has_start, start},
-	{"kill", 1000, has_kill, killed},
-	{0},
+	{"map", 1000000, has_map, map},    {"large", 64, has_large, large},
+	{"start1", 1, has_start, start},   {"start8", 8, has_start, start},
+	{"start64", 64, has_start, start}, {"solo", 1000, has_solo, solo},
+	{"kill", 1000, has_kill, killed},  {0},
 };

@@ -113,6 +113,16 @@ static void start_forks(unsigned workers, const char *path)
 	}
 }
 
+static void solo_fork(void)
+{
+	pid_t pid = fork();
+
+	measure_must(pid < 0 ? -errno : 0, "fork");
+	if (!pid)
+		_exit(0);
+	measure_must(waitpid(pid, nullptr, 0) == pid ? 0 : -errno, "waitpid");
+}
+
 static void end_forks(void)
 {
 	for (pid_t pid : children) {
@@ -163,6 +173,7 @@ static peer forks()
 	peer p = {};
 	p.name = "fork";
 	p.start = start_forks;
+	p.solo = solo_fork;
 	p.close = end_forks;
 	return p;
 }

@@ -168,6 +168,11 @@ static void thread_run(void (*fn)(void *ctx), void *ctx)
 	pthread_join(id, NULL);
 }
 
+static void thread_solo(void)
+{
+	thread_run(measure_nothing, NULL);
+}
+
 static const struct peer pool = {
 	.name = "mutex-pool", .open = pool_open, .close = pool_close, .reopens = true, POSTED};
 static const struct peer threads = {
@@ -176,6 +181,7 @@ static const struct peer threads = {
 	.flood_most = 20000,
 	.run = thread_run,
 	.batch = thread_batch,
+	.solo = thread_solo,
 };
 
 const struct peer *const measure_peers[] = {&pool, &threads, NULL};

@@ -22,6 +22,7 @@ SIZES = {
     "tick": 1000, "create": 20, "primes": 1,
 }
 PROCESS_SIZES = {"map": 1000000, "large": 64, "start1": 1, "start8": 8, "start64": 64, "kill": 20}
+SOLO = {"solo": 1000}
 LIST = [
     1116281, 1297337, 104395303, 472882027, 533000389, 817504243, 982451653, 112272535095293, 112582705942171,
     112272535095293, 115280095190773, 115797848077099, 1099726899285419,
@@ -148,6 +149,17 @@ def create(make, n, threads):
     return percentiles(laps)
 
 
+def solo(kind, n):
+    laps = []
+    for r in range(-20, n):
+        begun = time.perf_counter()
+        one = kind(target=empty)
+        one.start()
+        one.join()
+        laps += [time.perf_counter() - begun] if r >= 0 else []
+    return percentiles(laps)
+
+
 def primes(pool, reps):
     ratios = []
     numbers = range(5 * len(LIST))
@@ -167,6 +179,8 @@ def measure(make, workload, n, threads):
         "create": create, "start1": measure_processes.start, "start8": measure_processes.start,
         "start64": measure_processes.start, "kill": measure_processes.kill, "large": measure_processes.large,
     }
+    if workload == "solo":
+        return solo(threading.Thread if make is ThreadPoolExecutor else multiprocessing.Process, n)
     if workload in pools:
         return pools[workload](make, n, threads)
     with make(threads) as pool:
@@ -197,7 +211,7 @@ def main(argv, peers):
     if workload not in workloads:
         return 77
     given = dict(arg.split("=") for arg in argv[3:])
-    size = (SIZES | PROCESS_SIZES)[workload]
+    size = (SIZES | PROCESS_SIZES | SOLO)[workload]
     n, threads = int(given.get("n", size)), int(given.get("threads", 2))
     if workload in ("flood", "flood2", "primes"):
         n = min(n, size)  # more would take minutes
@@ -212,8 +226,8 @@ def main(argv, peers):
 # A gate between processes costs more than what is measured in "pending".
 PROCESS_WORKLOADS = [w for w in SIZES | PROCESS_SIZES if w != "pending"]
 PEERS = {
-    "Python-threads": (ThreadPoolExecutor, SIZES),
-    "Python-processes": (ProcessPoolExecutor, PROCESS_WORKLOADS),
+    "Python-threads": (ThreadPoolExecutor, SIZES | SOLO),
+    "Python-processes": (ProcessPoolExecutor, PROCESS_WORKLOADS + [*SOLO]),
     # The task of a worker that was killed never ends there.
     "Python-Pool": (PoolExecutor, [w for w in PROCESS_WORKLOADS if w != "kill"]),
 }

@@ -262,6 +262,23 @@ static void unpend_async(void)
 		bench_wait_for(futures[0][i]);
 }
 
+static int do_nothing(weft_call *call, const void *arg, void *result)
+{
+	(void)call;
+	(void)arg;
+	(void)result;
+	return 0;
+}
+
+static void solo(void)
+{
+	weft_thread *t;
+
+	measure_must(weft_thread_start(&t, do_nothing, NULL, 0, NULL), "weft_thread_start");
+	measure_must(weft_thread_join(t, WEFT_FOREVER), "weft_thread_join");
+	weft_thread_free(t);
+}
+
 static const struct peer weft = {
 	.name = "weft",
 	.open = open_threads,
@@ -277,6 +294,7 @@ static const struct peer weft = {
 	.loop = loop,
 	.each = bench_each,
 	.map = bench_map,
+	.solo = solo,
 	.pend = pend,
 	.unpend = unpend,
 };

@@ -158,6 +158,41 @@ static int stay(weft_call *call, const void *arg, void *result)
 	return 0;
 }
 
+static int do_nothing(weft_call *call, const void *arg, void *result)
+{
+	(void)call;
+	(void)arg;
+	(void)result;
+	return 0;
+}
+
+static void solo_by(enum weft_start how)
+{
+	struct weft_process_opts opts = {.size = sizeof opts, .start = how};
+	weft_process *p;
+	int code;
+
+	measure_must(weft_process_start(&p, do_nothing, NULL, 0, &opts), "weft_process_start");
+	measure_must(weft_process_join(p, WEFT_FOREVER), "weft_process_join");
+	measure_must(weft_process_exit(p, &code) || code, "weft_process_exit");
+	weft_process_free(p);
+}
+
+static void solo(void)
+{
+	solo_by(WEFT_START_NURSERY);
+}
+
+static void solo_fork(void)
+{
+	solo_by(WEFT_START_FORK);
+}
+
+static void solo_spawn(void)
+{
+	solo_by(WEFT_START_SPAWN);
+}
+
 static weft_task held;
 
 static void hold(const char *path)
@@ -188,10 +223,11 @@ const struct peer bench_processes = {
 	.share = share,
 	.refer = refer,
 	.start = start,
+	.solo = solo,
 	.hold = hold,
 	.mourn = mourn,
 };
 const struct peer bench_processes_fork = {
-	.name = "weft-processes-fork", .close = bench_close, .start = start_fork};
+	.name = "weft-processes-fork", .close = bench_close, .start = start_fork, .solo = solo_fork};
 const struct peer bench_processes_spawn = {
-	.name = "weft-processes-spawn", .close = bench_close, .start = start_spawn};
+	.name = "weft-processes-spawn", .close = bench_close, .start = start_spawn, .solo = solo_spawn};

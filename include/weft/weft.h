@@ -14,11 +14,13 @@
 #include <weft/future.h>
 #include <weft/group.h>
 #include <weft/io.h>
+#include <weft/process.h>
 #include <weft/process_pool.h>
 #include <weft/region.h>
 #include <weft/socket.h>
 #include <weft/spawn.h>
 #include <weft/task.h>
+#include <weft/thread.h>
 #include <weft/thread_pool.h>
 #include <weft/uring.h>
 

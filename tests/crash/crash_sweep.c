@@ -140,36 +140,83 @@ static void use(weft_executor *ex)
 	}
 }
 
-/* The program. Not armed, it has to work afterwards as if nothing had been. */
-static void program(void *ctx)
+static int with_pool(void)
 {
 	weft_executor *const untouched = weft_inline(), *ex = untouched;
-	unsigned fds = count_entries("/proc/self/fd");
-	(void)ctx;
-	test_set(&finding->armed, 1);
-	finding->opened = weft_executor_open(&ex, spec);
-	if (!finding->opened) {
+	int err = weft_executor_open(&ex, spec);
+	if (!err) {
 		use(ex);
 		finding->stopped = weft_executor_stop(ex, WEFT_STOP_DRAIN, weft_after(WEFT_SECONDS(8)));
 		weft_executor_free(ex);
-	} else if (ex != untouched || finding->opened > 0) {
-		complain("open failed, and gave something", finding->opened);
+	} else if (ex != untouched || err > 0) {
+		complain("open failed, and gave something", err);
 	}
+	return err;
+}
+
+/* What became of one that was started. */
+static void judge(weft_process *p)
+{
+	weft_future *f = weft_process_future(p);
+	int code = -999, joined = weft_process_join(p, weft_after(WEFT_SECONDS(8)));
+	const uint64_t *square = weft_future_result(f, NULL);
+	if (joined)
+		complain("join", joined);
+	else if (weft_process_exit(p, &code))
+		complain("exit", code);
+	else if (square ? *square != 144 : weft_future_status(f) >= 0)
+		complain("status", weft_future_status(f));
+	if (joined)
+		_exit(3);
+}
+
+static int with_process(enum weft_start start)
+{
+	struct weft_process_opts o = {.result_size = sizeof(uint64_t), .start = start};
+	weft_process *p = NULL;
+	uint64_t n = 12;
+	int err = weft_process_start(&p, test_square_fn, &n, sizeof n, &o);
+	if (!err)
+		judge(p);
+	else if (p || err > 0)
+		complain("start failed, and gave something", err);
+	weft_process_free(p);
+	return err;
+}
+
+static int attempt(void)
+{
+	if (!strcmp(spec, "process"))
+		return with_process(WEFT_START_NURSERY);
+	return strcmp(spec, "process,fork") ? with_pool() : with_process(WEFT_START_FORK);
+}
+
+static bool is_clean(unsigned fds)
+{
+	return count_entries("/proc/self/fd") == fds && !count_lanes() &&
+	       count_entries("/proc/self/task") == 1;
+}
+
+/* The program. Not armed, it has to work afterwards as if nothing had been. */
+static void program(void *ctx)
+{
+	unsigned fds = count_entries("/proc/self/fd");
+	(void)ctx;
+	test_set(&finding->armed, 1);
+	finding->opened = attempt();
 	test_set(&finding->armed, 0);
 	if (!finding->opened && finding->stopped)
 		complain("stop", finding->stopped);
+	for (int i = 0; i < 1000 && !is_clean(fds); i++)
+		test_sleep_ms(1);
 	if (count_entries("/proc/self/fd") != fds)
 		complain("descriptors left", (int)count_entries("/proc/self/fd") - (int)fds);
 	if (count_lanes())
 		complain("mappings left", (int)count_lanes());
-	for (int i = 0; i < 1000 && count_entries("/proc/self/task") > 1; i++)
-		test_sleep_ms(1);
 	if (count_entries("/proc/self/task") > 1)
 		complain("threads left", (int)count_entries("/proc/self/task") - 1);
-	if (weft_executor_open(&ex, spec))
+	if (attempt())
 		complain("cannot be made any more", 0);
-	use(ex);
-	weft_executor_free(ex);
 }
 
 static bool run_one(struct inject *in, const char *name)
@@ -184,9 +231,9 @@ static bool run_one(struct inject *in, const char *name)
 	return in->happened > 0;
 }
 
-/* The nth call, for each n up to the number that there are in quiet, or NTH_MAX, and each error; or, lasting,
+/* The nth call, for each n up to the number that there are in quiet, or nth_max, and each error; or, lasting,
  * that one and all after it. */
-static void sweep(const char *executor, unsigned where, bool lasting)
+static void sweep_some(const char *executor, unsigned where, bool lasting, unsigned nth_max)
 {
 	struct inject quiet = {.where = where, .number = -1};
 	unsigned runs = 0, happened = 0, clean_errors = 0;
@@ -202,7 +249,7 @@ static void sweep(const char *executor, unsigned where, bool lasting)
 		SKIP("system calls cannot be made to fail here");
 	REQUIRE_EQ(status, 0);
 	for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
-		unsigned most = quiet.count[faults[i].number], limit = lasting ? 3 : NTH_MAX;
+		unsigned most = quiet.count[faults[i].number], limit = lasting ? 3 : nth_max;
 		if ((lasting && !faults[i].lasts) || is_a_sanitizers(faults[i].number))
 			continue;
 		for (unsigned n = 1; n <= most && n <= limit; n++)
@@ -224,6 +271,11 @@ static void sweep(const char *executor, unsigned where, bool lasting)
 	printf("%s: %u runs; in %u a call failed; in %u there was no pool, and an error said so\n", executor,
 	       runs, happened, clean_errors);
 	CHECK(happened >= runs / 2);
+}
+
+static void sweep(const char *executor, unsigned where, bool lasting)
+{
+	sweep_some(executor, where, lasting, NTH_MAX);
 }
 
 TEST(sweep_system_calls_of_processes)
@@ -251,11 +303,28 @@ TEST(sweep_system_calls_of_threads)
 	sweep("threads:2", INJECT_PROGRAM, false);
 }
 
+/* Of a weft_process. Each run ends with a wait for its nursery to leave, so there are fewer. */
+TEST(sweep_system_calls_of_a_process)
+{
+	sweep_some("process", INJECT_PROGRAM, false, 2);
+}
+
+TEST(sweep_system_calls_of_a_process_elsewhere)
+{
+	sweep_some("process", INJECT_NURSERY | INJECT_WORKER, false, 2);
+}
+
+TEST(sweep_system_calls_of_a_forked_process)
+{
+	sweep_some("process,fork", INJECT_PROGRAM | INJECT_NURSERY | INJECT_WORKER, false, 2);
+}
+
 /* For want of threads, processes, descriptors or memory, until the program gives up. */
 TEST(sweep_lasting_want)
 {
 	sweep("processes:1", INJECT_PROGRAM, true);
 	sweep("threads:2", INJECT_PROGRAM, true);
+	sweep("process", INJECT_PROGRAM, true);
 }
 
 TEST(sweep_lasting_want_of_the_nursery)

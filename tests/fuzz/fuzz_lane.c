@@ -57,10 +57,10 @@ static void set_up(struct scene *s)
 	fuzz_check(!check_opts(&o));
 	s->pool = allocate(&o);
 	fuzz_check(s->pool && !socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sock));
-	plan = plan_create(&s->pool->plan, &o);
-	fuzz_check(plan >= 0 && !process_bell_open(s->pool));
-	process_file_set(&s->pool->plan_fd, plan);
-	process_file_set(&s->pool->sock, sock[0]);
+	plan = plan_create(&s->pool->home.plan, &o);
+	process_file_set(&s->pool->home.plan_fd, plan);
+	fuzz_check(plan >= 0 && !process_home_furnish(&s->pool->home));
+	process_file_set(&s->pool->home.sock, sock[0]);
 	s->nursery = sock[1];
 	ops.workers = LANES;
 	ops.slot_size = o.slot_size;

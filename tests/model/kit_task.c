@@ -6,9 +6,9 @@
 
 #include "io_wait.h"
 #include "offload.h"
+#include "own_thread.h"
 #include "ready.h"
 #include "spin.h"
-#include "thread.h"
 
 #include <errno.h>
 #include <string.h>

@@ -342,6 +342,36 @@ static void sweep_calls(const char *on)
 	weft_executor_free(ex);
 }
 
+static int use_thread(void)
+{
+	struct weft_thread_opts o = {.result_size = 8};
+	uint64_t n = 12;
+	weft_thread *t = NULL;
+	int err = weft_thread_start(&t, test_square_fn, &n, sizeof n, &o);
+	CHECK(err ? !t : !weft_thread_join(t, test_soon()));
+	CHECK(err || *(const uint64_t *)weft_future_result(weft_thread_future(t), NULL) == 144);
+	weft_thread_free(t);
+	return err;
+}
+
+static int use_process(void)
+{
+	struct weft_process_opts o = {.result_size = 8};
+	uint64_t n = 12;
+	weft_process *p = NULL;
+	int err = weft_process_start(&p, test_square_fn, &n, sizeof n, &o);
+	CHECK(err ? !p : !weft_process_join(p, test_soon()));
+	CHECK(err || *(const uint64_t *)weft_future_result(weft_process_future(p), NULL) == 144);
+	weft_process_free(p);
+	return err;
+}
+
+TEST(memory_of_one_of_ones_own)
+{
+	sweep("weft_thread", use_thread);
+	sweep("weft_process", use_process);
+}
+
 TEST(memory_of_calls_on_threads)
 {
 	sweep_calls("threads:2");

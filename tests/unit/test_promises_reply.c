@@ -47,9 +47,9 @@ static void stage_init(struct stage *s)
 	s->pool.lane = &s->lane;
 	s->pool.low = INT32_MAX;
 	s->pool.wake_at = WEFT_FOREVER;
-	s->pool.sock.fd = s->pool.nursery.fd = -1;
-	process_file_set(&s->pool.bell, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-	REQUIRE(s->pool.bell.fd >= 0);
+	s->pool.home.sock.fd = s->pool.home.nursery.fd = -1;
+	process_file_set(&s->pool.home.bell, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+	REQUIRE(s->pool.home.bell.fd >= 0);
 	s->memfd = lane_create(&s->lane.shared, SLOT_SIZE, 0);
 	REQUIRE(s->memfd >= 0);
 	s->memory = (struct lane_memory){.lane = s->lane.shared, .users = 1};
@@ -64,7 +64,7 @@ static void stage_fini(struct stage *s)
 {
 	munmap(s->lane.shared, lane_size(SLOT_SIZE));
 	close(s->memfd);
-	process_file_close(&s->pool.bell);
+	process_file_close(&s->pool.home.bell);
 	weft_executor_free(s->pool.ex);
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * thread.h -- starting the library's own threads.
+ * own_thread.h -- starting the library's own threads.
  */
-#ifndef WEFT_CORE_THREAD_H
-#define WEFT_CORE_THREAD_H
+#ifndef WEFT_CORE_OWN_THREAD_H
+#define WEFT_CORE_OWN_THREAD_H
 
 #include <pthread.h>
 
