@@ -35,8 +35,9 @@ PROGRAMS = {
     "storm": "libcunit1-dev, as tests do",
     "weft_io": "the library", "context": "the library", "switch": "a C compiler", "boost": "libboost-context-dev",
     "plain": "a C compiler", "liburing": "liburing-dev", "uv_io": "libuv1-dev", "go_io": "golang-go",
+    "weft_programs": "the library", "spawn": "a C compiler", "python_programs": "python3",
 }
-SCRIPTS = ("python", "joblib", "mpi4py", "storm")
+SCRIPTS = ("python", "joblib", "mpi4py", "storm", "python_programs")
 
 # What is given to the program: in a full run, and in a quick one. Else it takes its own size.
 FULL = {"primes": ["n=4"]}
@@ -48,7 +49,7 @@ QUICK = {
     "switch": ["n=1000000"], "fiber": ["n=1000000"], "yield": ["n=500000"], "task": ["n=200000"], "crowd": ["n=50000"],
     "null50": ["n=200000"], "null1000": ["n=200000"], "warm1": ["n=50000"], "warm32": ["n=50000"],
     "warm128": ["n=50000"], "direct1": ["n=1000"], "direct32": ["n=5000"], "direct128": ["n=5000"],
-    "echo50": ["n=300"], "echo1000": ["n=300"], "sleepers": ["n=10000"], "fetch": ["n=200"],
+    "echo50": ["n=300"], "echo1000": ["n=300"], "sleepers": ["n=10000"], "fetch": ["n=200"], "spawn": ["n=100"], "spawn1g": ["n=10"], "collect": ["n=16"],
 }
 # These take microseconds for each task and more: they are not asked for the larger points of the plots.
 SLOW = ("Python-threads", "pthread") + report.POOLS_OF_PROCESSES
@@ -68,7 +69,8 @@ def parse(argv):
     p = argparse.ArgumentParser(prog="bench.sh", description="weft and its peers, in turns")
     p.add_argument("--quick", action="store_true", help="small sizes, three rounds: does it work?")
     p.add_argument("--only", action="append", metavar="WORKLOAD",
-                   help="this one, or a table: threads, processes, io-fibers, io-files, io-sockets; growth, "
+                   help="this one, or a table: threads, processes, io-fibers, io-files, io-sockets, "
+                        "subprocess; growth, "
                         "growth-size, growth-workers, growth-depth: the plots; may be repeated")
     p.add_argument("--add", action="store_true", help="keep what DIR/results.json has of other workloads")
     p.add_argument("--peer", action="append", metavar="PEER", help="this one, beside weft; may be repeated")

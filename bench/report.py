@@ -3,7 +3,7 @@
 # report.py [DIR] -- the tables and the plots from DIR/results.json, which compare.py has left there.
 #
 # A cell is the median of the rounds, its least and its greatest, and the ratio to the reference of its table (weft,
-# weft-processes, weft-uring): the median over the rounds of (peer / weft), or (weft / peer) where more
+# weft-processes, weft-uring, weft-subprocess): the median over the rounds of (peer / weft), or (weft / peer) where more
 # is better. So more than x1 is always in weft's favour.
 import collections
 import json
@@ -89,6 +89,13 @@ SOCKET_COLUMNS = [
         ("per_s", "requests/s", True), ("cpu_us", "us CPU", False), ("p99_us", "us p99", False))
 ] + [Column("fetch", "ms", "fetch", "ms", False), Column("fetch", "times", "fetch", "x 10 ms", True)]
 
+PROGRAM_COLUMNS = [
+    Column("spawn", "p50_us", "spawn", "us p50", False),
+    Column("spawn1g", "p50_us", "spawn, 1 GiB", "us p50", False),
+    Column("collect", "ms", "collect 64 MiB", "ms", False),
+    Column("collect", "peak_mb", "collect 64 MiB", "MB peak", False),
+]
+
 # Whose tasks run in processes; and what the machine takes there, with no pool.
 POOLS_OF_PROCESSES = (
     "weft-processes", "weft-processes-fork", "weft-processes-spawn", "Python-processes", "Python-Pool", "loky",
@@ -106,6 +113,7 @@ TABLES = [
     Table("threads", COLUMNS, "weft", lambda peer: peer not in OF_PROCESSES),
     Table("processes", PROCESS_COLUMNS, "weft-processes", lambda peer: peer in OF_PROCESSES or peer == "weft"),
     *(Table(name, columns, "weft-uring", lambda peer: True) for name, columns in IO_COLUMNS.items()),
+    Table("subprocess", PROGRAM_COLUMNS, "weft-subprocess", lambda peer: True),
 ]
 
 

@@ -13,29 +13,24 @@
  */
 #include "nursery.h"
 #include "spec.h"
+#include "vfork.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
-#include <sched.h>
-#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum {
-	NURSERY_FD = 3,
-	STACK_SIZE = 64 * 1024 /* of the intermediate */
-};
+enum { NURSERY_FD = 3 };
 
 void nursery_close_from(unsigned first)
 {
@@ -115,40 +110,14 @@ static char **extended_environment(char *variable)
 	return env;
 }
 
-/* The thread sanitizer's version of clone takes every clone for a fork, after which it ignores what this
- * thread synchronizes. This is no fork: memory and thread-local storage are shared. __clone is the C
- * library's own. */
-#ifdef __has_feature
-#define THREAD_SANITIZER __has_feature(thread_sanitizer)
-#elif defined(__SANITIZE_THREAD__)
-#define THREAD_SANITIZER 1
-#endif
-#if THREAD_SANITIZER
-int __clone(int (*fn)(void *), void *stack, int flags, void *arg, ...);
-#define clone __clone
-#endif
-
-/* Runs the intermediate with all signals blocked: no handler may run twice in one memory. */
 static int run_intermediate(struct launch *l)
 {
-	char *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK,
-			   -1, 0);
-	sigset_t all, old;
-	pid_t pid;
-	int err = 0;
+	pid_t pid = weft__vfork(intermediate, l, NULL);
 
-	if (stack == MAP_FAILED)
-		return -ENOMEM;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	pid = clone(intermediate, stack + STACK_SIZE, CLONE_VM | CLONE_VFORK, l);
 	if (pid < 0)
-		err = -errno;
-	else
-		while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR) {}
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	munmap(stack, STACK_SIZE);
-	return err ? err : -l->err;
+		return pid;
+	while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR) {}
+	return -l->err;
 }
 
 /* Does a fresh run of the program meet enter_nursery()? It does where this code is part of the program or

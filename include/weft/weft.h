@@ -19,6 +19,7 @@
 #include <weft/region.h>
 #include <weft/socket.h>
 #include <weft/spawn.h>
+#include <weft/subprocess.h>
 #include <weft/task.h>
 #include <weft/thread.h>
 #include <weft/thread_pool.h>

@@ -381,3 +381,20 @@ TEST(memory_of_calls_on_processes)
 {
 	sweep_calls("processes:2");
 }
+
+static int run_program(void)
+{
+	const char *const argv[] = {"head", "-c", "300000", "/dev/zero", NULL};
+	struct weft_output o;
+	int err = weft_subprocess_run(argv, NULL, NULL, 0, &o, test_soon());
+
+	CHECK(err || (o.code == 0 && o.out_size == 300000));
+	weft_output_free(&o);
+	return err;
+}
+
+TEST(memory_of_programs)
+{
+	CHECK_EQ(run_program(), 0);
+	sweep("weft_subprocess_run", run_program);
+}
