@@ -33,7 +33,7 @@ PROGRAMS = {
     "pthreadpool": "libpthreadpool-dev", "moodycamel": "libconcurrentqueue-dev", "asio": "libboost-dev",
     "go": "golang-go", "python": "python3", "joblib": "python3-joblib", "mpi4py": "python3-mpi4py and openmpi-bin",
     "storm": "libcunit1-dev, as tests do",
-    "weft_io": "the library", "context": "the library", "switch": "a C compiler", "boost": "libboost-context-dev",
+    "weft_io": "the library", "locks": "the library", "context": "the library", "switch": "a C compiler", "boost": "libboost-context-dev",
     "plain": "a C compiler", "liburing": "liburing-dev", "uv_io": "libuv1-dev", "go_io": "golang-go",
     "weft_programs": "the library", "spawn": "a C compiler", "python_programs": "python3",
 }
@@ -49,7 +49,9 @@ QUICK = {
     "switch": ["n=1000000"], "fiber": ["n=1000000"], "yield": ["n=500000"], "task": ["n=200000"], "crowd": ["n=50000"],
     "null50": ["n=200000"], "null1000": ["n=200000"], "warm1": ["n=50000"], "warm32": ["n=50000"],
     "warm128": ["n=50000"], "direct1": ["n=1000"], "direct32": ["n=5000"], "direct128": ["n=5000"],
-    "echo50": ["n=300"], "echo1000": ["n=300"], "sleepers": ["n=10000"], "fetch": ["n=200"], "spawn": ["n=100"], "spawn1g": ["n=10"], "collect": ["n=16"],
+    "echo50": ["n=300"], "echo1000": ["n=300"], "sleepers": ["n=10000"], "fetch": ["n=200"],
+    "spawn": ["n=100"], "spawn1g": ["n=10"], "collect": ["n=16"],
+    "lock": ["n=1000000"], "lock2t": ["n=200000"], "lock2p": ["n=200000"],
 }
 # These take microseconds for each task and more: they are not asked for the larger points of the plots.
 SLOW = ("Python-threads", "pthread") + report.POOLS_OF_PROCESSES
@@ -69,8 +71,8 @@ def parse(argv):
     p = argparse.ArgumentParser(prog="bench.sh", description="weft and its peers, in turns")
     p.add_argument("--quick", action="store_true", help="small sizes, three rounds: does it work?")
     p.add_argument("--only", action="append", metavar="WORKLOAD",
-                   help="this one, or a table: threads, processes, io-fibers, io-files, io-sockets, "
-                        "subprocess; growth, "
+                    help="this one, or a table: threads, processes, io-fibers, io-files, io-sockets, "
+                         "subprocess, locks; growth, "
                         "growth-size, growth-workers, growth-depth: the plots; may be repeated")
     p.add_argument("--add", action="store_true", help="keep what DIR/results.json has of other workloads")
     p.add_argument("--peer", action="append", metavar="PEER", help="this one, beside weft; may be repeated")

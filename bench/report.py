@@ -96,6 +96,12 @@ PROGRAM_COLUMNS = [
     Column("collect", "peak_mb", "collect 64 MiB", "MB peak", False),
 ]
 
+LOCK_COLUMNS = [
+    Column("lock", "ns", "free", "ns", False),
+    Column("lock2t", "ns", "2 threads", "ns", False),
+    Column("lock2p", "ns", "2 processes", "ns", False),
+]
+
 # Whose tasks run in processes; and what the machine takes there, with no pool.
 POOLS_OF_PROCESSES = (
     "weft-processes", "weft-processes-fork", "weft-processes-spawn", "Python-processes", "Python-Pool", "loky",
@@ -114,6 +120,7 @@ TABLES = [
     Table("processes", PROCESS_COLUMNS, "weft-processes", lambda peer: peer in OF_PROCESSES or peer == "weft"),
     *(Table(name, columns, "weft-uring", lambda peer: True) for name, columns in IO_COLUMNS.items()),
     Table("subprocess", PROGRAM_COLUMNS, "weft-subprocess", lambda peer: True),
+    Table("locks", LOCK_COLUMNS, "weft-lock-shared", lambda peer: True),
 ]
 
 

@@ -137,6 +137,9 @@ uint32_t *test_board(test_ref *ret);
 uint32_t *test_board_map(const test_ref *ref);
 void test_board_unmap(uint32_t *board);
 
+/* Zeroed memory that forks share. It goes away with the test. */
+void *test_memory(size_t size);
+
 /* Atomic accesses to a word. test_add returns the sum. */
 uint32_t test_add(uint32_t *word, uint32_t n);
 uint32_t test_get(const uint32_t *word);

@@ -14,12 +14,17 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BOARDS_MAX = 64 };
+enum { BOARDS_MAX = 64, PIECES_MAX = 64 };
 
 const char *harness_spec = "threads:2";
 char harness_dir[80];
 static uint32_t *boards[BOARDS_MAX];
 static unsigned boards_n;
+static struct {
+	void *p;
+	size_t size;
+} pieces[PIECES_MAX];
+static unsigned pieces_n;
 
 /* ---- The executor under test ---- */
 
@@ -160,8 +165,22 @@ int test_gate_fn(weft_call *call, const void *arg, void *result)
 	return weft_call_cancelled(call) ? -ECANCELED : -ETIME;
 }
 
+void *test_memory(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	REQUIRE(p != MAP_FAILED && pieces_n < PIECES_MAX);
+	pieces[pieces_n].p = p;
+	pieces[pieces_n++].size = size;
+	return p;
+}
+
 void harness_boards_free(void)
 {
+	while (pieces_n) {
+		pieces_n--;
+		munmap(pieces[pieces_n].p, pieces[pieces_n].size);
+	}
 	for (unsigned i = 0; i < boards_n; i++)
 		test_board_unmap(boards[i]);
 	boards_n = 0;

@@ -21,7 +21,7 @@ extern char harness_dir[80];     /* the directory of this test */
 /* The processes of the machine. Returns how many were written to ret. */
 size_t harness_processes(struct harness_process ret[], size_t max);
 
-/* Unmaps what test_board made. */
+/* Unmaps what test_board and test_memory made. */
 void harness_boards_free(void);
 
 #endif

@@ -7,16 +7,23 @@
 #ifndef WEFT_WEFT_H
 #define WEFT_WEFT_H
 
+#include <weft/barrier.h>
 #include <weft/base.h>
 #include <weft/call.h>
+#include <weft/cond.h>
 #include <weft/cq.h>
+#include <weft/event.h>
 #include <weft/executor.h>
 #include <weft/future.h>
 #include <weft/group.h>
 #include <weft/io.h>
+#include <weft/lock.h>
 #include <weft/process.h>
 #include <weft/process_pool.h>
 #include <weft/region.h>
+#include <weft/rwlock.h>
+#include <weft/semaphore.h>
+#include <weft/shared.h>
 #include <weft/socket.h>
 #include <weft/spawn.h>
 #include <weft/subprocess.h>

@@ -123,7 +123,11 @@ void model_preemptions(int more)
 
 bool model_died(int thread)
 {
-	return run.thread[thread].state == DEAD;
+	const struct thread *t = &run.thread[thread];
+
+	if (t->state == DEAD && run.running)
+		view_join(&run.thread[run.current].cur, &t->cur);
+	return t->state == DEAD;
 }
 
 void model_outcome(const char *fmt, ...)
@@ -226,6 +230,16 @@ static void wake_sleeper(struct thread *t, int answer)
 		run.now = run.now > t->deadline ? run.now : t->deadline;
 }
 
+/* A death is something to see, for one that spins for it: model_died. */
+static void look_again(void)
+{
+	for (unsigned i = 1; i < run.n_threads; i++)
+		if (run.thread[i].state == SPINNING) {
+			run.thread[i].state = RUNNABLE;
+			run.thread[i].stuck = false;
+		}
+}
+
 /* Chooses, and comes back when the calling thread is chosen again: never, if it is done or dead. */
 void reschedule(void)
 {
@@ -248,6 +262,7 @@ void reschedule(void)
 		if (o[c].action == DIE) {
 			step_note(t, "dies here");
 			t->state = DEAD;
+			look_again();
 			continue;
 		}
 		if (me->state == RUNNABLE && t != me)

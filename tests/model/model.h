@@ -107,7 +107,8 @@ void model_name(const void *word, const char *name);
 /* From now on nobody may touch these bytes, though somebody may still wake by their address. */
 void model_gone(const void *p, size_t size);
 
-/* Is thread dead? For the body, after model_run. */
+/* Is thread dead? For the body, after model_run, and for a thread that spins until it is: as who waits for a
+ * thread to end, it then knows all that the dead one did. */
 bool model_died(int thread);
 
 #endif
