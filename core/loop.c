@@ -184,10 +184,11 @@ static int start(weft_group *g, struct loop **arg)
 }
 
 /* A thread outside that waits is in the way: the workers it has just woken have one processor less, and the last
- * of them may stay behind another one for milliseconds. So it takes the place of a worker that has not begun. */
+ * of them may stay behind another one for milliseconds. So it takes the place of a worker that has not begun. Not a
+ * fiber, which parks instead, and holds up no others. */
 static void take_part(weft_executor *ex, struct loop *l)
 {
-	if (ex->ops.caps & WEFT_CAP_FIBERS || weft__inside(ex))
+	if (weft__fiber || ex->ops.caps & WEFT_CAP_FIBERS || weft__inside(ex))
 		return;
 	for (uint32_t i = l->n; i-- > 0;) {
 		weft_future *f = weft__future(&l->runner[i].task);

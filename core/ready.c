@@ -30,7 +30,11 @@
 #define SLICE         WEFT_SECONDS(2)
 #define SLICE_WITHOUT WEFT_MS(5) /* a bell */
 
-enum { BELLS = 2048 }; /* more threads than that at a time: the rest of the bells stay open in forks */
+#ifndef WEFT__BELLS
+#define WEFT__BELLS 2048 /* more threads than that at a time: the rest of the bells stay open in forks */
+#endif
+
+enum { BELLS = WEFT__BELLS };
 
 static atom_u32 bells[BELLS]; /* descriptor + 1; 0: free */
 static atom_u64 inode;        /* of every eventfd: they share one */

@@ -322,7 +322,7 @@ static void parse_args(struct args *a, char **argv)
 static int serve(struct args *a, struct server *ret)
 {
 	char path[24];
-	int err = server_start(ret, a->latency);
+	int err = server_start(ret, a->latency, WEFT_SECONDS(10));
 
 	if (err) {
 		fprintf(stderr, "fetch: server: %s\n", weft_strerror(err));

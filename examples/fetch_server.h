@@ -27,24 +27,43 @@ enum { SERVER_BODY = 8192, SERVER_REQUEST_MAX = 2048 };
 
 /* A connection: reads its request, then waits in line for its answer to be due. */
 struct server_guest {
-	struct server_guest *next;
+	struct server_guest *prev, *next;
 	int fd;
-	weft_time due;
+	weft_time due; /* of the answer; until the request is there, of our patience to end */
 	size_t used;
 	char request[SERVER_REQUEST_MAX];
+};
+
+/* The earliest first: in one line all wait equally long. */
+struct server_line {
+	struct server_guest *first, *last;
 };
 
 struct server {
 	int listener, epoll, stop[2];
 	unsigned port;
-	weft_time latency;
-	struct server_guest *first, *last; /* who waits, the earliest first: all wait equally long */
-	struct server_guest *stuck;        /* who waits for ever */
+	weft_time latency, patience;
+	struct server_line reading, waiting, stuck; /* who is stuck, waits for ever */
 	pthread_t thread;
 };
 
-static void server_part(struct server_guest *g)
+static void server_enter(struct server_line *line, struct server_guest *g)
 {
+	g->next = NULL;
+	g->prev = line->last;
+	*(g->prev ? &g->prev->next : &line->first) = g;
+	line->last = g;
+}
+
+static void server_leave(struct server_line *line, struct server_guest *g)
+{
+	*(g->prev ? &g->prev->next : &line->first) = g->next;
+	*(g->next ? &g->next->prev : &line->last) = g->prev;
+}
+
+static void server_part(struct server_line *line, struct server_guest *g)
+{
+	server_leave(line, g);
 	close(g->fd);
 	free(g);
 }
@@ -58,7 +77,7 @@ static void server_send(int fd, const char *head, size_t body)
 		send(fd, zeros, body, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-static void server_answer(struct server_guest *g)
+static void server_answer(struct server *s, struct server_guest *g)
 {
 	const char *path = g->request + 4;
 	char head[128];
@@ -75,23 +94,16 @@ static void server_answer(struct server_guest *g)
 		snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", SERVER_BODY);
 		server_send(g->fd, head, strncmp(path, "/cut", 4) ? SERVER_BODY : SERVER_BODY / 2);
 	}
-	server_part(g);
+	server_part(&s->waiting, g);
 }
 
 /* Its request is there: into the line. */
 static void server_queue(struct server *s, struct server_guest *g)
 {
-	struct server_guest **line = strncmp(g->request, "GET /slow", 9) ? &s->first : &s->stuck;
-
 	epoll_ctl(s->epoll, EPOLL_CTL_DEL, g->fd, NULL);
 	g->due = weft_after(s->latency);
-	g->next = line == &s->stuck ? s->stuck : NULL;
-	if (line == &s->stuck || !s->first)
-		*line = g;
-	else
-		s->last->next = g;
-	if (line == &s->first)
-		s->last = g;
+	server_leave(&s->reading, g);
+	server_enter(strncmp(g->request, "GET /slow", 9) ? &s->waiting : &s->stuck, g);
 }
 
 static void server_read(struct server *s, struct server_guest *g)
@@ -101,7 +113,7 @@ static void server_read(struct server *s, struct server_guest *g)
 	if (n < 0 && errno == EAGAIN)
 		return;
 	if (n <= 0) {
-		server_part(g);
+		server_part(&s->reading, g);
 		return;
 	}
 	g->used += (size_t)n;
@@ -123,19 +135,31 @@ static void server_welcome(struct server *s)
 			continue;
 		}
 		g->fd = fd;
+		g->due = weft_after(s->patience);
+		server_enter(&s->reading, g);
 	}
+}
+
+/* Milliseconds until something is due; -1: nothing is. */
+static int server_rest(const struct server *s)
+{
+	weft_time next = s->waiting.first ? s->waiting.first->due : WEFT_FOREVER, left;
+
+	if (s->reading.first && s->reading.first->due < next)
+		next = s->reading.first->due;
+	if (next == WEFT_FOREVER)
+		return -1;
+	left = next - weft_now();
+	return left > 0 ? (int)((left + WEFT_MS(1) - 1) / WEFT_MS(1)) : 0;
 }
 
 static void *server_main(void *server)
 {
 	struct server *s = server;
 	struct epoll_event e[64];
-	int timeout, n;
 
 	for (;;) {
-		weft_time left = s->first ? s->first->due - weft_now() : 0;
-		timeout = !s->first ? -1 : left > 0 ? (int)((left + 999999) / 1000000) : 0;
-		n = epoll_wait(s->epoll, e, 64, timeout);
+		int n = epoll_wait(s->epoll, e, 64, server_rest(s));
 		for (int i = 0; i < n; i++) {
 			if (e[i].data.ptr == &s->stop)
 				return NULL;
@@ -144,23 +168,22 @@ static void *server_main(void *server)
 			else
 				server_read(s, e[i].data.ptr);
 		}
-		while (s->first && s->first->due <= weft_now()) {
-			struct server_guest *g = s->first;
-			s->first = g->next;
-			server_answer(g);
-		}
+		while (s->waiting.first && s->waiting.first->due <= weft_now())
+			server_answer(s, s->waiting.first);
+		while (s->reading.first && s->reading.first->due <= weft_now())
+			server_part(&s->reading, s->reading.first);
 	}
 }
 
-/* 0, or a negative errno. */
-static int server_start(struct server *s, weft_time latency)
+/* patience: for a request to come. 0, or a negative errno. */
+static int server_start(struct server *s, weft_time latency, weft_time patience)
 {
 	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	struct epoll_event guests = {.events = EPOLLIN, .data.ptr = s},
 			   end = {.events = EPOLLIN, .data.ptr = &s->stop};
 	socklen_t size = sizeof a;
 
-	*s = (struct server){.latency = latency};
+	*s = (struct server){.latency = latency, .patience = patience};
 	s->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	s->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (s->listener < 0 || s->epoll < 0 || pipe(s->stop) ||
@@ -175,16 +198,13 @@ static int server_start(struct server *s, weft_time latency)
 
 static void server_end(struct server *s)
 {
+	struct server_line *lines[] = {&s->reading, &s->waiting, &s->stuck};
+
 	close(s->stop[1]);
 	pthread_join(s->thread, NULL);
-	for (struct server_guest *g = s->stuck, *next; g; g = next) {
-		next = g->next;
-		server_part(g);
-	}
-	for (struct server_guest *g = s->first, *next; g; g = next) {
-		next = g->next;
-		server_part(g);
-	}
+	for (int i = 0; i < 3; i++)
+		while (lines[i]->first)
+			server_part(lines[i], lines[i]->first);
 	close(s->listener);
 	close(s->epoll);
 	close(s->stop[0]);

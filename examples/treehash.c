@@ -381,7 +381,7 @@ static int run(void)
 
 int main(int argc, char **argv)
 {
-	int status = parse_args(argc, argv);
+	int status = parse_args(command_line, argc, argv, &option.help, &option.directory);
 
 	if (!status && option.help)
 		fputs(usage, stdout);

@@ -5,12 +5,7 @@
 #ifndef EXAMPLES_TREEHASH_ARGS_H
 #define EXAMPLES_TREEHASH_ARGS_H
 
-#include <errno.h>
-#include <getopt.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include "args.h"
 
 static const char usage[] =
 	"Usage: treehash [OPTION]... [DIRECTORY]\n"
@@ -33,77 +28,18 @@ static const char usage[] =
 
 static struct {
 	const char *io, *hash, *directory;
-	size_t jobs;
+	uint64_t jobs;
 	bool total, quiet, help;
 } option = {.hash = "threads", .directory = ".", .jobs = 32};
 
-/* One line on stderr. Returns status, so that a caller can return it. treehash.c has it. */
-__attribute__((format(printf, 2, 3))) static int fail(int status, const char *fmt, ...);
-
-static int parse_jobs(const char *text)
-{
-	char *end;
-	unsigned long n;
-
-	errno = 0;
-	n = strtoul(text, &end, 10);
-	if (*text < '0' || *text > '9' || *end || errno || n < 1 || n > 1024)
-		return fail(2, "--jobs '%.40s': must be 1 to 1024", text);
-	option.jobs = n;
-	return 0;
-}
-
-static int parse_option(int c, const char *word)
-{
-	switch (c) {
-	case 'i':
-		option.io = optarg;
-		return 0;
-	case 's':
-		option.hash = optarg;
-		return 0;
-	case 'j':
-		return parse_jobs(optarg);
-	case 't':
-		option.total = true;
-		return 0;
-	case 'q':
-		option.quiet = true;
-		return 0;
-	case 'h':
-		option.help = true;
-		return 0;
-	case ':':
-		return fail(2, "%.40s: needs a value", word);
-	default:
-		return fail(2, "%.40s: no such option", word);
-	}
-}
-
-/* 0, or the exit status. */
-static int parse_args(int argc, char **argv)
-{
-	static const struct option known[] = {
-		{"io", required_argument, NULL, 'i'},
-		{"hash", required_argument, NULL, 's'},
-		{"jobs", required_argument, NULL, 'j'},
-		{"total", no_argument, NULL, 't'},
-		{"quiet", no_argument, NULL, 'q'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
-	};
-	int status = 0, c;
-
-	/* ":": the messages are ours. */
-	while (!status && (c = getopt_long(argc, argv, ":", known, NULL)) != -1)
-		status = parse_option(c, argv[optind - 1]);
-	if (status || option.help)
-		return status;
-	if (optind + 1 < argc)
-		return fail(2, "'%.40s': one directory only", argv[optind + 1]);
-	if (optind < argc)
-		option.directory = argv[optind];
-	return 0;
-}
+static const struct arg command_line[] = {
+	{"io", .text = &option.io},
+	{"hash", .text = &option.hash},
+	{"jobs", .number = &option.jobs, .least = 1, .most = 1024},
+	{"total", .flag = &option.total},
+	{"quiet", .flag = &option.quiet},
+	{"help", .flag = &option.help},
+	{.name = NULL},
+};
 
 #endif

@@ -406,7 +406,7 @@ static int announce(int listener, const weft_executor *ex)
 int main(int argc, char **argv)
 {
 	weft_executor *ex;
-	int listener = -1, status = parse_args(argc, argv);
+	int listener = -1, status = parse_args(command_line, argc, argv, &option.help, &option.directory);
 
 	if (!status && option.help)
 		return fputs(usage, stdout) < 0 || fflush(stdout) ? fail(1, "stdout: %s", strerror(errno))

@@ -5,13 +5,10 @@
 #ifndef EXAMPLES_WEBD_ARGS_H
 #define EXAMPLES_WEBD_ARGS_H
 
-#include <errno.h>
-#include <getopt.h>
-#include <inttypes.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
+
+#include "args.h"
 
 static const char usage[] =
 	"Usage: webd [OPTION]... [DIRECTORY]\n"
@@ -53,8 +50,20 @@ static struct {
 	.grace_s = 10,
 };
 
-/* One line on stderr. Returns status, so that a caller can return it. */
-__attribute__((format(printf, 2, 3))) static int fail(int status, const char *fmt, ...)
+static const struct arg command_line[] = {
+	{"executor", .text = &option.executor},
+	{"address", .text = &option.address},
+	{"port", .number = &option.port, .least = 0, .most = 65535},
+	{"connections", .number = &option.connections, .least = 1, .most = 100000},
+	{"head", .number = &option.head_size, .least = 256, .most = 65536},
+	{"timeout", .number = &option.timeout_s, .least = 1, .most = 3600},
+	{"grace", .number = &option.grace_s, .least = 0, .most = 3600},
+	{"log", .flag = &option.log},
+	{"help", .flag = &option.help},
+	{.name = NULL},
+};
+
+static int fail(int status, const char *fmt, ...)
 {
 	char text[512];
 	va_list args;
@@ -64,80 +73,6 @@ __attribute__((format(printf, 2, 3))) static int fail(int status, const char *fm
 	va_end(args);
 	fprintf(stderr, "webd: %s\n", text);
 	return status;
-}
-
-static int parse_number(const char *name, const char *text, uint64_t least, uint64_t most, uint64_t *ret)
-{
-	char *end;
-	unsigned long long n;
-
-	errno = 0;
-	n = strtoull(text, &end, 10);
-	if (*text < '0' || *text > '9' || *end || errno || n < least || n > most)
-		return fail(2, "--%s '%.40s': must be %" PRIu64 " to %" PRIu64, name, text, least, most);
-	*ret = n;
-	return 0;
-}
-
-static int parse_option(int c, const char *word)
-{
-	switch (c) {
-	case 'e':
-		option.executor = optarg;
-		return 0;
-	case 'a':
-		option.address = optarg;
-		return 0;
-	case 'p':
-		return parse_number("port", optarg, 0, 65535, &option.port);
-	case 'c':
-		return parse_number("connections", optarg, 1, 100000, &option.connections);
-	case 's':
-		return parse_number("head", optarg, 256, 65536, &option.head_size);
-	case 't':
-		return parse_number("timeout", optarg, 1, 3600, &option.timeout_s);
-	case 'g':
-		return parse_number("grace", optarg, 0, 3600, &option.grace_s);
-	case 'l':
-		option.log = true;
-		return 0;
-	case 'h':
-		option.help = true;
-		return 0;
-	case ':':
-		return fail(2, "%.40s: needs a value", word);
-	default:
-		return fail(2, "%.40s: no such option", word);
-	}
-}
-
-/* 0, or the exit status. */
-static int parse_args(int argc, char **argv)
-{
-	static const struct option known[] = {
-		{"executor", required_argument, NULL, 'e'},
-		{"address", required_argument, NULL, 'a'},
-		{"port", required_argument, NULL, 'p'},
-		{"head", required_argument, NULL, 's'},
-		{"connections", required_argument, NULL, 'c'},
-		{"timeout", required_argument, NULL, 't'},
-		{"grace", required_argument, NULL, 'g'},
-		{"log", no_argument, NULL, 'l'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
-	};
-	int status = 0, c;
-
-	/* ":": the messages are ours. */
-	while (!status && (c = getopt_long(argc, argv, ":", known, NULL)) != -1)
-		status = parse_option(c, argv[optind - 1]);
-	if (status || option.help)
-		return status;
-	if (optind + 1 < argc)
-		return fail(2, "'%.40s': one directory only", argv[optind + 1]);
-	if (optind < argc)
-		option.directory = argv[optind];
-	return 0;
 }
 
 #endif

@@ -11,6 +11,7 @@
  * WEFT_START_FORK forks twice, for the same reason. There fork() itself must be used, for the sake of the
  * C library's locks, so the program may see one SIGCHLD while the pool is made.
  */
+#include "fiber.h"
 #include "nursery.h"
 #include "spec.h"
 #include "vfork.h"
@@ -24,10 +25,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 enum { NURSERY_FD = 3 };
@@ -153,8 +156,31 @@ static int start_fresh(int sock)
 	return err == -ENOENT || err == -EACCES ? -ENOEXEC : err;
 }
 
+/* In the fork of a fiber, whose stack is too small for whatever the workers' tasks do: on one as large as the
+ * program's own. */
+static _Noreturn void be_nursery_on_new_stack(int sock)
+{
+	static ucontext_t fresh;
+	struct rlimit limit = {.rlim_cur = RLIM_INFINITY};
+	size_t size = 8 << 20;
+	void *stack;
+
+	getrlimit(RLIMIT_STACK, &limit);
+	if (limit.rlim_cur > size && limit.rlim_cur < PTRDIFF_MAX / 2)
+		size = limit.rlim_cur & ~(size_t)65535;
+	stack = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+	if (stack == MAP_FAILED || getcontext(&fresh))
+		_exit(1);
+	fresh.uc_stack = (stack_t){.ss_sp = stack, .ss_size = size};
+	makecontext(&fresh, (void (*)(void))nursery_main, 1, sock);
+	setcontext(&fresh);
+	abort(); /* not reached */
+}
+
 static int start_fork(int sock, const int close_fds[], size_t n)
 {
+	bool in_fiber = weft__fiber;
 	int status = 0;
 	pid_t pid;
 
@@ -168,6 +194,8 @@ static int start_fork(int sock, const int close_fds[], size_t n)
 			_exit(pid < 0 ? 1 : 0);
 		for (size_t i = 0; i < n; i++)
 			close(close_fds[i]);
+		if (in_fiber)
+			be_nursery_on_new_stack(sock);
 		nursery_main(sock);
 	}
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {}

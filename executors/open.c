@@ -115,9 +115,10 @@ static int parse_engine(const struct weft__spec *spec, enum weft_uring_engine *r
 
 static int open_uring(weft_executor **ret, const struct weft__spec *spec)
 {
-	static const char *const keys[] = {"queue", "name", "stack", "slack", "entries", "engine", NULL};
+	static const char *const keys[] = {"queue",   "name",   "stack",     "slack",
+					   "entries", "engine", "long_turn", NULL};
 	struct weft_uring_opts o = {.size = sizeof o, .lanes = spec->count};
-	uint32_t slack = 50;
+	uint32_t slack = 50, long_turn = 10000;
 	int err = weft__spec_only(spec, keys);
 
 	if (!err)
@@ -129,8 +130,11 @@ static int open_uring(weft_executor **ret, const struct weft__spec *spec)
 	if (!err)
 		err = weft__spec_u32(spec, "entries", 1, 32768, &o.entries);
 	if (!err)
+		err = weft__spec_u32(spec, "long_turn", 0, 60000000, &long_turn);
+	if (!err)
 		err = parse_engine(spec, &o.engine);
 	o.slack = slack ? slack : WEFT_SLACK_NONE;
+	o.long_turn = long_turn ? long_turn : WEFT_LONG_TURN_NONE;
 	o.name = weft__spec_find(spec, "name");
 	return err ? err : weft_uring_new(ret, &o);
 }

@@ -25,6 +25,8 @@
 #define SLACK_MAX       1000000 /* us */
 #define ENTRIES_DEFAULT 256
 #define ENTRIES_MAX     32768
+#define LONG_DEFAULT    10000    /* us */
+#define LONG_MAX        60000000 /* us */
 
 static int pool_submit(void *self, struct weft_offer *offer)
 {
@@ -78,6 +80,7 @@ static void pool_join(void *self)
 {
 	struct uring_pool *p = self;
 
+	uring_watch_end(p);
 	end_lanes(p, p->n);
 }
 
@@ -107,6 +110,8 @@ static void pool_stats(void *self, struct weft_stats *ret)
 	/* Relaxed: a figure for people. */
 	ret->queued = atom_load(&p->queued, relaxed);
 	ret->workers = p->n;
+	ret->long_turns = atom_load(&p->long_turns, relaxed);
+	ret->longest_turn = (weft_time)atom_load(&p->longest_turn, relaxed);
 }
 
 static const struct weft_executor_ops ops = {
@@ -129,6 +134,12 @@ static bool in_range(uint32_t *x, uint32_t normal, uint32_t least, uint32_t most
 	return *x >= least && *x <= most;
 }
 
+/* The same, or the value that stands for none. */
+static bool in_range_or(uint32_t *x, uint32_t none, uint32_t normal, uint32_t least, uint32_t most)
+{
+	return *x == none || in_range(x, normal, least, most);
+}
+
 static int check_opts(struct weft_uring_opts *o)
 {
 	if ((unsigned)o->engine > WEFT_URING_EPOLL)
@@ -136,11 +147,11 @@ static int check_opts(struct weft_uring_opts *o)
 	if (!in_range(&o->lanes, weft_cpu_count(), 1, WEFT_WORKERS_MAX) ||
 	    !in_range(&o->queue, QUEUE_DEFAULT, 1, QUEUE_MAX) ||
 	    !in_range(&o->stack_size, WEFT__STACK_SIZE_DEFAULT, WEFT__STACK_SIZE_MIN, WEFT__STACK_SIZE_MAX) ||
-	    !in_range(&o->entries, ENTRIES_DEFAULT, 1, ENTRIES_MAX))
+	    !in_range(&o->entries, ENTRIES_DEFAULT, 1, ENTRIES_MAX) ||
+	    !in_range_or(&o->slack, WEFT_SLACK_NONE, SLACK_DEFAULT, 1, SLACK_MAX) ||
+	    !in_range_or(&o->long_turn, WEFT_LONG_TURN_NONE, LONG_DEFAULT, 1, LONG_MAX))
 		return -ERANGE;
-	if (o->slack == WEFT_SLACK_NONE)
-		return 0;
-	return in_range(&o->slack, SLACK_DEFAULT, 1, SLACK_MAX) ? 0 : -ERANGE;
+	return 0;
 }
 
 static bool is_switched_off(void)
@@ -247,6 +258,11 @@ static int pool_start(struct uring_pool *p)
 		return err;
 	ex = p->ex;
 	err = start(p);
+	if (!err) {
+		err = uring_watch_start(p);
+		if (err)
+			end_lanes(p, p->n);
+	}
 	if (err) {
 		weft__executor_discard(ex);
 		return err;

@@ -136,6 +136,8 @@ static struct uring_fiber *begin_task(struct uring_lane *l)
 		return &l->self;
 	}
 	f->task = t;
+	uring_watch_turn(l, NULL);
+	uring_watch_name(f, t);
 	add_live(l, 1);
 	return f;
 }
@@ -166,6 +168,8 @@ static weft_time until(struct uring_lane *l)
 
 static void look_outside(struct uring_lane *l)
 {
+	uring_watch_turn(l, NULL);
+	atom_store(&l->batch, atom_load(&l->batch, relaxed) + 1, relaxed); /* for the watcher's guess */
 	uring_hear(l);
 	/* Relaxed: announce looks better. */
 	if (uring_switch_n_ready(l) || atom_load(&l->pool->queued, relaxed)) {
@@ -174,6 +178,7 @@ static void look_outside(struct uring_lane *l)
 		weft__tally_settle(&l->tally);
 		l->driver->poll(l, uring_announce(l) ? until(l) : 0);
 		uring_awake(l);
+		uring_watch_call(l->pool);
 	}
 	uring_hear(l);
 	sound_alarms(l);
@@ -220,6 +225,7 @@ static int open_lane(struct uring_lane *l)
 	pthread_setname_np(pthread_self(), name);
 	prctl(PR_SET_TIMERSLACK, 1UL); /* it has its own */
 	uring_self = l;
+	l->id = gettid();
 	l->err = &errno;
 	l->self.lane = l;
 	weft__context_adopt(&l->self.context);
@@ -244,8 +250,10 @@ static void serve(struct uring_lane *l)
 	struct uring_fiber *next;
 
 	while ((next = uring_lane_find(l)) != &l->self || l->refused) {
-		if (next != &l->self)
+		if (next != &l->self) {
+			uring_watch_turn(l, next);
 			uring_switch_to(&l->self, next);
+		}
 		if (!l->refused)
 			return;
 		weft_impl_finish(l->refused, -ENOMEM, weft__stacks_full(&l->stacks));

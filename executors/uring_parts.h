@@ -6,6 +6,7 @@
  *   uring_queue.c  where tasks wait to start, and which lane gets one
  *   uring_lane.c   what the thread of a lane does: which fiber runs next, and when to look outside
  *   uring_wait.c   how fibers wait and are woken, from everywhere
+ *   uring_watch.c  who notices a fiber that keeps its lane to itself
  *   uring_heap.c   deadlines of a lane
  *   uring_files.c  which of its fibers wait for which descriptor
  *   uring_ring.c   a lane's engine over io_uring: submitting, reaping
@@ -63,6 +64,8 @@ struct uring_note {
 	struct uring_fiber *fiber;
 };
 
+enum { URING_NAME = 3 }; /* words of a task's name that are kept */
+
 enum uring_phase {
 	URING_RUNNING,
 	URING_WAITING, /* for a wake, its deadline, perhaps for being told to give up */
@@ -99,6 +102,9 @@ struct uring_fiber {
 	/* Any thread's. */
 	struct uring_note woken, told;
 	atom_u32 asked; /* told is on its way */
+	/* What it runs, for the watcher (uring_watch.c). */
+	atom_ptr body;
+	atom_u64 name[URING_NAME]; /* 0 where the text ends */
 };
 
 /* Its fiber has been woken before. */
@@ -120,6 +126,14 @@ struct uring_row {
 };
 
 /* ---- Lanes ---- */
+
+/* What the watcher has seen of a lane. */
+struct uring_watched {
+	uint64_t turn;
+	uint32_t batch;
+	bool told;       /* that this turn is long */
+	weft_time since; /* it was there at that time */
+};
 
 /* Those that are ready: a ring, so that the ones after the next are known, and can be fetched into the cache. */
 struct uring_ready {
@@ -155,6 +169,7 @@ struct uring_lane {
 	struct weft__tally tally;
 	pthread_t thread;
 	int error;           /* of its start */
+	pid_t id;            /* of the thread */
 	atom_u32 started;    /* it has tried to */
 	int bell;            /* an eventfd */
 	uint64_t bell_count; /* where it is read to */
@@ -167,6 +182,10 @@ struct uring_lane {
 	atom_u32 sweep;              /* the executor stops: tell all */
 	atom_u32 closing;            /* rows have been marked */
 	atom_u32 live;               /* tasks begun and not ended */
+	/* For the watcher. */
+	atom_u64 turn;  /* who runs, << 16, or 0: nobody; and a count */
+	atom_u32 batch; /* how often it has looked outside */
+	struct uring_watched seen;
 };
 
 struct uring_pool {
@@ -177,10 +196,13 @@ struct uring_pool {
 	char name[16];
 	uint32_t n;
 	_Alignas(64) struct weft__lock lock;
-	struct weft__taskq queue; /* under lock */
-	bool dropping;            /* under lock */
-	atom_u32 queued;          /* as queue.n; written under lock */
-	atom_u32 ending;          /* no task is left, and none comes */
+	struct weft__taskq queue;    /* under lock */
+	bool dropping;               /* under lock */
+	atom_u32 queued;             /* as queue.n; written under lock */
+	atom_u32 ending;             /* no task is left, and none comes */
+	_Alignas(64) atom_u32 watch; /* what the watcher is about: uring_watch.c */
+	pthread_t watcher;
+	atom_u64 long_turns, longest_turn; /* longest: ns */
 	struct uring_lane lane[];
 };
 
@@ -213,6 +235,22 @@ void uring_ring_bell(struct uring_lane *l);
 void uring_hear(struct uring_lane *l);     /* what others have told it */
 bool uring_announce(struct uring_lane *l); /* it goes to sleep; false: there is something to hear after all */
 void uring_awake(struct uring_lane *l);
+
+/* ---- uring_watch.c ---- */
+int uring_watch_start(struct uring_pool *p); /* 0 or a negative errno */
+void uring_watch_end(struct uring_pool *p);
+void uring_watch_sleep(struct uring_pool *p); /* the watcher, until a lane wakes, or the end */
+void uring_watch_call(struct uring_pool *p);  /* a lane is awake: it sleeps no more */
+void uring_watch_name(struct uring_fiber *f, const weft_task *t);
+
+/* From here on f runs; NULL: the lane itself does. The tag is that of uring_watch.c. */
+static inline void uring_watch_turn(struct uring_lane *l, const struct uring_fiber *f)
+{
+	uint64_t count = (atom_load(&l->turn, relaxed) + 1) & UINT16_MAX;
+
+	/* W1 release: what the fiber is called; pairs with notice. */
+	atom_store(&l->turn, (uint64_t)(uintptr_t)f << 16 | count, release);
+}
 
 /* ---- uring_files.c ---- */
 /* NULL: nobody has waited there yet. The tag is that of uring_files.c. */

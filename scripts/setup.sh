@@ -43,6 +43,7 @@ if [ "$what" = test ]; then
 	have clang-format || need clang-format-14 clang-format-14
 	need gdb gdb
 	need spin spin
+	need valgrind valgrind
 fi
 
 if [ -n "$missing" ]; then

@@ -29,17 +29,19 @@ enum weft_stop {
 
 /** A look at an executor. Each figure is right for some moment during the call, not all for the same. */
 struct weft_stats {
-	uint64_t submitted; /* tasks accepted since it was made */
-	uint64_t completed; /* of them, done in whatever way; the other counts below are parts of this */
-	uint64_t failed;    /* ended with an error of their own */
-	uint64_t cancelled; /* ended with -ECANCELED */
-	uint64_t timed_out; /* ended with -ETIMEDOUT */
-	uint64_t died;      /* ended with -EOWNERDEAD */
-	uint64_t queued;    /* accepted and not started, now */
-	uint64_t running;   /* started and not done, now */
-	uint32_t workers;   /* that run tasks, now; not counting those that wait inside a task */
-	uint32_t deaths;    /* workers that died unasked, so far */
-	uint64_t reserved_[6];
+	uint64_t submitted;     /* tasks accepted since it was made */
+	uint64_t completed;     /* of them, done in whatever way; the other counts below are parts of this */
+	uint64_t failed;        /* ended with an error of their own */
+	uint64_t cancelled;     /* ended with -ECANCELED */
+	uint64_t timed_out;     /* ended with -ETIMEDOUT */
+	uint64_t died;          /* ended with -EOWNERDEAD */
+	uint64_t queued;        /* accepted and not started, now */
+	uint64_t running;       /* started and not done, now */
+	uint32_t workers;       /* that run tasks, now; not counting those that wait inside a task */
+	uint32_t deaths;        /* workers that died unasked, so far */
+	uint64_t long_turns;    /* of "uring": how often a task kept its thread to itself for long, and ... */
+	weft_time longest_turn; /* ... ns that it did so at most: weft/uring.h, long_turn */
+	uint64_t reserved_[4];
 };
 
 /** Makes an executor from a text, so that changing executor is changing one string.
@@ -49,10 +51,10 @@ struct weft_stats {
  *   processes[:N][,queue=N][,name=TEXT][,start=nursery|fork|spawn][,max_tasks=N][,slot=BYTES][,large=BYTES]
  *       [,max_rss=MIB][,max_cpu=SECONDS][,max_files=N][,max_memory=MIB][,nice=N][,pin=1][,sandbox=1]
  *   uring[:N][,queue=N][,name=TEXT][,stack=BYTES][,slack=MICROSECONDS][,entries=N]
- *       [,engine=any|io_uring|epoll]            fibers on N threads
+ *       [,engine=any|io_uring|epoll][,long_turn=MICROSECONDS]           fibers on N threads
  *
- * N defaults to weft_cpu_count(); for the rest see weft/thread_pool.h, weft/process_pool.h and weft/uring.h. slack=0 is
- * none.
+ * N defaults to weft_cpu_count(); for the rest see weft/thread_pool.h, weft/process_pool.h and weft/uring.h. slack=0 and
+ * long_turn=0 are none.
  *
  * @param spec  NULL: the environment variable WEFT_EXECUTOR; if that is unset or empty, "threads".
  * @return 0 | -EINVAL: not of that form, or an unknown kind or option | -ERANGE: a number outside its

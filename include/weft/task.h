@@ -158,8 +158,9 @@ WEFT_API int weft_map(weft_executor *ex, weft_fn *fn, const void *args, size_t a
  *         queue is full the caller runs all ranges itself.
  * @owns   ctx stays the caller's.
  * @from   Any thread, or inside a task. Not a signal handler.
- * @waits  Until all is done. The calling thread takes part in the work, unless ex is "uring": no more threads
- *         than ex has workers run body at a time, and the caller is one of them if it comes before a worker.
+ * @waits  Until all is done. The calling thread takes part in the work, unless ex is "uring", or the caller a fiber,
+ *         which parks: no more threads than ex has workers run body at a time, and the caller is one of them if it
+ *         comes before a worker.
  * @orders What the caller wrote happens before, what the bodies wrote happens before the return.
  * Example: err = weft_for(ex, scale_rows, 0, rows, 0, &image); */
 WEFT_API int weft_for(weft_executor *ex, int (*body)(weft_call *call, size_t begin, size_t end, void *ctx),

@@ -151,9 +151,12 @@ static int bad_fn(weft_call *call, const void *arg, void *result)
 		EXPECT_EQ(weft_preadv(fd, &v, 1, 0), -EBADF);
 		EXPECT_EQ(weft_pwritev(fd, &v, 1, 0), -EBADF);
 		EXPECT_EQ(weft_fsync(fd), -EBADF);
+		EXPECT_EQ(weft_fdatasync(fd), -EBADF);
 		EXPECT_EQ(weft_close(fd), -EBADF);
 		EXPECT_EQ(weft_recv(fd, &c, 1, 0), -EBADF);
 		EXPECT_EQ(weft_send(fd, &c, 1, 0), -EBADF);
+		EXPECT_EQ(weft_recvfrom(fd, &c, 1, 0, NULL, NULL), -EBADF);
+		EXPECT_EQ(weft_sendto(fd, &c, 1, 0, NULL, 0), -EBADF);
 		EXPECT_EQ(weft_recvmsg(fd, &m, 0), -EBADF);
 		EXPECT_EQ(weft_sendmsg(fd, &m, 0), -EBADF);
 		EXPECT_EQ(weft_accept(fd, NULL, NULL), -EBADF);
@@ -162,6 +165,11 @@ static int bad_fn(weft_call *call, const void *arg, void *result)
 		EXPECT_EQ(weft_splice(fd, &offset, fd, NULL, 1, 0), -EBADF);
 		EXPECT_EQ(weft_read_full(fd, &c, 1), -EBADF);
 		EXPECT_EQ(weft_write_full(fd, &c, 1), -EBADF);
+		EXPECT_EQ(weft_pread_full(fd, &c, 1, 0), -EBADF);
+		EXPECT_EQ(weft_pwrite_full(fd, &c, 1, 0), -EBADF);
+		EXPECT_EQ(weft_recv_full(fd, &c, 1, 0), -EBADF);
+		EXPECT_EQ(weft_send_full(fd, &c, 1, 0), -EBADF);
+		EXPECT_EQ(weft_accept4(fd, NULL, NULL, SOCK_CLOEXEC), -EBADF);
 	}
 	EXPECT_EQ(offset, 3);
 	EXPECT_EQ(weft_poll(&p, 1, 1000), 1);

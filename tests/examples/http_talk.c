@@ -6,7 +6,8 @@
  *   http_talk PORT MS        the same, a byte at a time, with so many milliseconds between them
  *   http_talk PORT never     sends, then neither reads nor closes, until it is killed
  *
- * It says "connected" on stderr when it is. Exit status: 0 the server has closed, 1 an error, 3 it has not in 30 s.
+ * It says "connected" on stderr when it is; with "never", when an answer has begun, or in two seconds without one.
+ * Exit status: 0 the server has closed, 1 an error, 3 it has not in 30 s.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -76,12 +77,14 @@ int main(int argc, char **argv)
 
 	if (fd < 0)
 		return fail("connect");
-	fputs("connected\n", stderr);
 	if (argc > 2 && strcmp(argv[2], "never") == 0) {
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
 		send_slowly(fd, data, size, 0);
+		poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 2000);
+		fputs("connected\n", stderr);
 		pause();
 	}
+	fputs("connected\n", stderr);
 	sent = send_slowly(fd, data, size, argc > 2 ? atoi(argv[2]) : 0);
 	return print_all(fd) | sent;
 }

@@ -139,6 +139,47 @@ TEST(more_requests_than_a_ring_has_room_for)
 
 /* ---- Forks ---- */
 
+/* More than a fiber's stack has. */
+static int large_frame_fn(weft_call *call, const void *arg, void *result)
+{
+	volatile char page[1 << 20];
+
+	(void)call, (void)arg, (void)result;
+	for (size_t i = 0; i < sizeof page; i += 4096)
+		page[i] = 1;
+	return page[0];
+}
+
+static int open_forked_fn(weft_call *call, const void *arg, void *result)
+{
+	weft_executor *ex = NULL;
+	weft_task t = {.fn = large_frame_fn};
+	int err = weft_executor_open(&ex, "processes:1,start=fork");
+
+	(void)call, (void)arg, (void)result;
+	if (!err)
+		err = weft_submit(ex, &t);
+	if (!err)
+		err = weft_future_wait(weft_task_future(&t), test_soon());
+	weft_executor_free(ex);
+	return err ? err : weft_future_status(weft_task_future(&t));
+}
+
+TEST(workers_forked_from_a_fiber_have_a_stack_of_their_own)
+{
+	if (TEST_UNDER_TSAN)
+		SKIP("it does not like forks of programs with threads");
+	for (int e = 0; e < 2; e++) {
+		weft_executor *ex = open_with("1", engines[e], "");
+		weft_task t = {.fn = open_forked_fn};
+
+		REQUIRE_EQ(weft_submit(ex, &t), 0);
+		test_wait(weft_task_future(&t));
+		CHECK_EQ(weft_future_status(weft_task_future(&t)), 1);
+		weft_executor_free(ex);
+	}
+}
+
 static int fork_fn(weft_call *call, const void *arg, void *result)
 {
 	weft_executor *ex = *(weft_executor *const *)arg;
