@@ -36,8 +36,10 @@ PROGRAMS = {
     "weft_io": "the library", "locks": "the library", "context": "the library", "switch": "a C compiler", "boost": "libboost-context-dev",
     "plain": "a C compiler", "liburing": "liburing-dev", "uv_io": "libuv1-dev", "go_io": "golang-go",
     "weft_programs": "the library", "spawn": "a C compiler", "python_programs": "python3",
+    "weft_queue": "the library", "channel": "a C compiler", "ck": "libck-dev", "zeromq": "libzmq3-dev",
+    "boost_queue": "libboost-dev", "python_queue": "python3",
 }
-SCRIPTS = ("python", "joblib", "mpi4py", "storm", "python_programs")
+SCRIPTS = ("python", "joblib", "mpi4py", "storm", "python_programs", "python_queue")
 
 # What is given to the program: in a full run, and in a quick one. Else it takes its own size.
 FULL = {"primes": ["n=4"]}
@@ -52,6 +54,8 @@ QUICK = {
     "echo50": ["n=300"], "echo1000": ["n=300"], "sleepers": ["n=10000"], "fetch": ["n=200"],
     "spawn": ["n=100"], "spawn1g": ["n=10"], "collect": ["n=16"],
     "lock": ["n=1000000"], "lock2t": ["n=200000"], "lock2p": ["n=200000"],
+    "one": ["n=500000"], "two": ["n=500000"], "page": ["n=50000"], "mebibyte": ["n=500"], "trip": ["n=20000"],
+    "sleepy": ["n=200"],
 }
 # These take microseconds for each task and more: they are not asked for the larger points of the plots.
 SLOW = ("Python-threads", "pthread") + report.POOLS_OF_PROCESSES
@@ -72,7 +76,7 @@ def parse(argv):
     p.add_argument("--quick", action="store_true", help="small sizes, three rounds: does it work?")
     p.add_argument("--only", action="append", metavar="WORKLOAD",
                     help="this one, or a table: threads, processes, io-fibers, io-files, io-sockets, "
-                         "subprocess, locks; growth, "
+                         "subprocess, locks, queues; growth, "
                         "growth-size, growth-workers, growth-depth: the plots; may be repeated")
     p.add_argument("--add", action="store_true", help="keep what DIR/results.json has of other workloads")
     p.add_argument("--peer", action="append", metavar="PEER", help="this one, beside weft; may be repeated")

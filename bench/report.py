@@ -102,6 +102,17 @@ LOCK_COLUMNS = [
     Column("lock2p", "ns", "2 processes", "ns", False),
 ]
 
+QUEUE_COLUMNS = [
+    Column("one", "per_s", "1 to 1", "messages/s", True),
+    Column("two", "per_s", "2 to 2", "messages/s", True),
+    Column("page", "gb_per_s", "4 KiB", "GB/s", True),
+    Column("mebibyte", "gb_per_s", "1 MiB", "GB/s", True),
+    Column("trip", "p50_us", "trip", "us p50", False),
+    Column("trip", "p99_us", "trip", "us p99", False),
+    Column("sleepy", "p50_us", "sleepy", "us p50", False),
+    Column("sleepy", "p99_us", "sleepy", "us p99", False),
+]
+
 # Whose tasks run in processes; and what the machine takes there, with no pool.
 POOLS_OF_PROCESSES = (
     "weft-processes", "weft-processes-fork", "weft-processes-spawn", "Python-processes", "Python-Pool", "loky",
@@ -121,6 +132,7 @@ TABLES = [
     *(Table(name, columns, "weft-uring", lambda peer: True) for name, columns in IO_COLUMNS.items()),
     Table("subprocess", PROGRAM_COLUMNS, "weft-subprocess", lambda peer: True),
     Table("locks", LOCK_COLUMNS, "weft-lock-shared", lambda peer: True),
+    Table("queues", QUEUE_COLUMNS, "weft-queue", lambda peer: True),
 ]
 
 
@@ -140,6 +152,8 @@ MARKS = {
     ("mutex-pool", "flood"): "n", ("GLib", "flood"): "n", ("Asio", "flood"): "n", ("moodycamel", "flood"): "n",
     ("Go", "flood"): "n", ("Python-threads", "create"): "f",
 }
+MARKS |= {(peer, workload): "k" for peer in ("ck_ring", "ck_ring-spsc", "futex-ring")
+          for workload in ("one", "two", "trip")}
 for _peer in ("Python-threads", "Python-processes", "Python-Pool", "loky", "joblib", "mpi4py"):
     MARKS[_peer, "primes"] = "p"
 for _peer in ("Python-processes", "loky"):
@@ -158,6 +172,7 @@ NOTES = {
     "f": "with a first task, since the workers start with it",
     "g": "may stay on the submitter's thread; pending: goroutines that wait",
     "i": "runs tasks in place once its queue is full, so some are plain calls",
+    "k": "who is killed in it stops the others for ever; ck_ring does not sleep",
     "l": "the pool is lost with its worker: until there is another; 20 kills, so 99.9 % is the worst of them",
     "m": "no pool: what the machine takes for the same memory traffic, wake-ups or calls (peer_floor.c)",
     "n": "no future for each task: a counter of the library, or one beside it",

@@ -195,3 +195,29 @@ int weft__sleep(struct weft__parker *p, weft_time deadline, bool interruptible)
 	return interruptible ? sleep_interruptibly(call, p, deadline)
 			     : park_blocking(call, p, deadline, false);
 }
+
+int weft__sleep_word(atom_u32 *word, uint32_t expected, weft_time deadline, enum weft__scope scope)
+{
+	weft_call *call = weft__current;
+	weft_time until, end;
+	bool fiber;
+	int err = 0;
+
+	if (!call)
+		return weft__wait(word, expected, deadline, scope);
+	fiber = weft__fiber && weft__fiber_owns(weft__fiber, call);
+	until = weft__earlier(weft_call_deadline(call), deadline);
+	if (!fiber)
+		weft__tell_blocking(call, true);
+	while (!err && !weft_call_cancelled(call)) {
+		end = weft__earlier(weft_after(REMOTE_CANCEL_SLICE), until);
+		err = weft__wait(word, expected, end, scope);
+		if (err && end < until)
+			err = 0; /* only a look whether it was cancelled */
+		else
+			break;
+	}
+	if (!fiber)
+		weft__tell_blocking(call, false);
+	return weft_call_cancelled(call) ? -ECANCELED : err;
+}

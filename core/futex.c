@@ -32,11 +32,12 @@ int weft__wait(atom_u32 *word, uint32_t expected, weft_time deadline, enum weft_
 		 : weft__wait_thread(word, expected, deadline, scope);
 }
 
-void weft__wake(atom_u32 *word, int n, enum weft__scope scope)
+int weft__wake(atom_u32 *word, int n, enum weft__scope scope)
 {
 	int op = FUTEX_WAKE | (scope == WEFT__PRIVATE ? FUTEX_PRIVATE_FLAG : 0);
 	int saved = errno;
+	long woken = syscall(SYS_futex, word, op, n, NULL, NULL, 0);
 
-	syscall(SYS_futex, word, op, n, NULL, NULL, 0);
 	errno = saved;
+	return woken > 0 ? (int)woken : 0;
 }

@@ -350,6 +350,9 @@ void weft__clear_up(weft_call *call); /* after a body that did not return */
 void weft__tell_blocking(const weft_call *call, bool blocked);
 /* 0, -ETIMEDOUT; where interruptible, -ECANCELED as soon as the calling task is cancelled. */
 int weft__sleep(struct weft__parker *p, weft_time deadline, bool interruptible);
+/* weft__wait, for what may last: a task gives up its place in the pool meanwhile, and is told, some milliseconds late,
+ * that it was cancelled. 0, -ETIMEDOUT, -ECANCELED. */
+int weft__sleep_word(atom_u32 *word, uint32_t expected, weft_time deadline, enum weft__scope scope);
 
 /* Told to give up, or its executor was. */
 static inline bool weft__asked(const weft_call *call)

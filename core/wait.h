@@ -26,9 +26,9 @@ int weft__wait(atom_u32 *word, uint32_t expected, weft_time deadline, enum weft_
 /* The same, but a fiber holds up its thread: for what lasts a moment. */
 int weft__wait_thread(atom_u32 *word, uint32_t expected, weft_time deadline, enum weft__scope scope);
 
-/* Wakes at most n sleepers on word. The memory may be gone: only its address counts, and a wrong
- * wake-up is one of those for no reason. */
-void weft__wake(atom_u32 *word, int n, enum weft__scope scope);
+/* Wakes at most n sleepers on word, and returns how many. The memory may be gone: only its address counts, and a
+ * wrong wake-up is one of those for no reason. */
+int weft__wake(atom_u32 *word, int n, enum weft__scope scope);
 
 /* A lock: 0 free, 1 held, 2 held and perhaps waited for. Zeroed memory is a free lock. After unlock's
  * store nothing of the lock is touched, so the next holder may free it. */

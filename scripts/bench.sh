@@ -21,7 +21,7 @@ cd "$(dirname "$0")/.."
 
 log=build/bench/build.log
 peers='libtbb-dev gcc clang-14 libomp-14-dev libglib2.0-dev libuv1-dev libpthreadpool-dev
-	libconcurrentqueue-dev libboost-dev libboost-context-dev liburing-dev golang-go python3 python3-joblib
+	libconcurrentqueue-dev libboost-dev libboost-context-dev liburing-dev libck-dev libzmq3-dev golang-go python3 python3-joblib
 	python3-mpi4py openmpi-bin libcunit1-dev
 	gnuplot-nox'
 

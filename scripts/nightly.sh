@@ -10,7 +10,7 @@
 #   models       the models with one preemption more
 #   mutation     each memory order weakened in turn, with the large models too
 #   spin         the lane's protocol with one death more, and each mistake that has been thought of
-#   storms       a million tasks in each kind of kill storm
+#   storms       a million tasks in each kind of kill storm; ten million messages through a queue under kills
 #   fuzz         libFuzzer, a minute for each of its targets
 #   tidy         clang-tidy over the library, if it is there
 #
@@ -45,7 +45,8 @@ command_of() {
 			"sh tests/spin/verify.sh tests/spin/lane.pml 1 2 3 4 5 6 7"
 		;;
 	storms)
-		echo "WEFT_STORM_TASKS=1000000 sh tests/storm/storms.sh"
+		echo "WEFT_STORM_TASKS=1000000 sh tests/storm/storms.sh && WEFT_QUEUE_STORM=10000000" \
+			"WEFT_TEST_TIMEOUT=600 WEFT_PRESET=release sh scripts/test.sh -R crash.queue_storm"
 		;;
 	fuzz) echo "sh tests/fuzz/fuzz.sh 60" ;;
 	tidy)

@@ -3,6 +3,7 @@
  * measure.c -- the command line of a peer's program, its clock, and its line of JSON.
  */
 #include "measure.h"
+#include "measure_queue.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -122,9 +123,9 @@ void measure_figures(const char *name, const double *value, size_t n)
 	printf("]");
 }
 
-static const struct measure_workload *const all[] = {measure_task_workloads,    measure_work_workloads,
-						     measure_process_workloads, measure_io_workloads,
-						     measure_program_workloads, measure_lock_workloads};
+static const struct measure_workload *const all[] = {
+	measure_task_workloads,    measure_work_workloads, measure_process_workloads, measure_io_workloads,
+	measure_program_workloads, measure_lock_workloads, measure_queue_workloads};
 enum { N_ALL = sizeof all / sizeof *all };
 
 static const struct measure_workload *find_workload(const char *name)

@@ -78,6 +78,7 @@ struct peer {
 	const struct io_peer *io;            /* measure_io.h */
 	const struct lock_peer *lock;        /* measure_lock.h */
 	const struct program_peer *programs; /* measure_programs.h */
+	const struct queue_peer *queue;      /* measure_queue.h */
 
 	bool caller_works; /* the thread that waits is one of the workers: there is one blocker fewer */
 };
@@ -128,7 +129,7 @@ struct measure_workload {
 };
 extern const struct measure_workload measure_task_workloads[], measure_work_workloads[],
 	measure_process_workloads[], measure_io_workloads[], measure_program_workloads[],
-	measure_lock_workloads[]; /* end with {0} */
+	measure_lock_workloads[], measure_queue_workloads[]; /* end with {0} */
 
 /* run() with an empty task until n are done or a second is over; fills lap, returns how many. */
 size_t measure_trips(const struct peer *p, size_t n, int64_t pause, int64_t *lap);

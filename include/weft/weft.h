@@ -20,6 +20,7 @@
 #include <weft/lock.h>
 #include <weft/process.h>
 #include <weft/process_pool.h>
+#include <weft/queue.h>
 #include <weft/region.h>
 #include <weft/rwlock.h>
 #include <weft/semaphore.h>

@@ -86,6 +86,7 @@ struct run {
 	/* the model's options */
 	unsigned bound, old_reads, timeouts, spurious; /* that may still come, but for the bound */
 	bool may_spin_out;
+	void (*on_death)(int thread);
 	int64_t now;
 	char outcome[64];
 	enum model_failure failure;
@@ -125,7 +126,7 @@ void spin_saw(struct thread *t, unsigned loc, unsigned at);
 void spin_wake(unsigned loc);
 void spin_yield(void);                                           /* for sched_yield */
 int futex_wait(void *word, uint32_t expected, int64_t deadline); /* 0, -1: the deadline */
-void futex_wake(void *word, int n);
+int futex_wake(void *word, int n);                               /* how many */
 
 /* memory */
 struct loc *find_loc(void *word, size_t size, const char *what);

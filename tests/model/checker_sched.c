@@ -35,6 +35,7 @@ void run_begin(const struct model *m)
 	run.current = run.preemptions = run.steps = run.sleeps = 0;
 	run.timeouts = run.spurious = 0;
 	run.running = run.may_spin_out = false;
+	run.on_death = NULL;
 	run.bound = options.mode == MODE_DFS ? options.preemptions : UINT_MAX;
 	run.old_reads = options.old_reads * (options.mode == MODE_DFS ? 1 : BY_CHANCE);
 	run.now = 0;
@@ -96,6 +97,11 @@ int model_thread(const char *name, void (*fn)(void *arg), void *arg)
 void model_mortal(int thread)
 {
 	run.thread[thread].mortal = true;
+}
+
+void model_on_death(void (*fn)(int thread))
+{
+	run.on_death = fn;
 }
 
 void model_timeouts(unsigned n)
@@ -261,6 +267,9 @@ void reschedule(void)
 		t = &run.thread[o[c].thread];
 		if (o[c].action == DIE) {
 			step_note(t, "dies here");
+			t->mortal = false; /* what follows is the kernel's */
+			if (run.on_death)
+				run.on_death((int)run.current);
 			t->state = DEAD;
 			look_again();
 			continue;

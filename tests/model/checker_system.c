@@ -25,10 +25,10 @@ int weft__wait_thread(atom_u32 *word, uint32_t expected, weft_time deadline, enu
 	return weft__wait(word, expected, deadline, scope);
 }
 
-void weft__wake(atom_u32 *word, int n, enum weft__scope scope)
+int weft__wake(atom_u32 *word, int n, enum weft__scope scope)
 {
 	(void)scope;
-	futex_wake(word, n);
+	return futex_wake(word, n);
 }
 
 weft_time weft_now(void)

@@ -148,7 +148,7 @@ int futex_wait(void *word, uint32_t expected, int64_t deadline)
 }
 
 /* Which of several sleepers a wake-up reaches is a choice: the kernel promises no order. */
-void futex_wake(void *word, int n)
+int futex_wake(void *word, int n)
 {
 	struct thread *t = &run.thread[run.current];
 	const struct model_site *place = t->last;
@@ -170,4 +170,5 @@ void futex_wake(void *word, int n)
 		run.thread[k].answer = 0;
 	}
 	step_add(STEP_WAKE, t, place, loc >= 0 ? &run.loc[loc] : NULL, (uint64_t)woken, 0, NULL);
+	return woken;
 }

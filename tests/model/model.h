@@ -87,7 +87,9 @@ int model_thread(const char *name, void (*fn)(void *arg), void *arg);
 void model_run(void);
 
 /* What may happen besides, none of it unless asked for; call these before model_run. */
-void model_mortal(int thread);    /* it may stop for ever, before any of its operations */
+void model_mortal(int thread); /* it may stop for ever, before any of its operations */
+void model_on_death(
+	void (*fn)(int thread));  /* what the kernel does then, as operations of the one that has died */
 void model_timeouts(unsigned n);  /* sleeps with a deadline may time out, n of them in an execution */
 void model_spurious(unsigned n);  /* sleeps may end for no reason */
 void model_impatient(void);       /* a spinner may give up, not only see what it spins for */
