@@ -33,13 +33,14 @@ PROGRAMS = {
     "pthreadpool": "libpthreadpool-dev", "moodycamel": "libconcurrentqueue-dev", "asio": "libboost-dev",
     "go": "golang-go", "python": "python3", "joblib": "python3-joblib", "mpi4py": "python3-mpi4py and openmpi-bin",
     "storm": "libcunit1-dev, as tests do",
-    "weft_io": "the library", "locks": "the library", "context": "the library", "switch": "a C compiler", "boost": "libboost-context-dev",
+    "weft_pipe": "the library", "connection": "python3", "locks": "the library",
+    "weft_io": "the library", "context": "the library", "switch": "a C compiler", "boost": "libboost-context-dev",
     "plain": "a C compiler", "liburing": "liburing-dev", "uv_io": "libuv1-dev", "go_io": "golang-go",
     "weft_programs": "the library", "spawn": "a C compiler", "python_programs": "python3",
     "weft_queue": "the library", "channel": "a C compiler", "ck": "libck-dev", "zeromq": "libzmq3-dev",
     "boost_queue": "libboost-dev", "python_queue": "python3",
 }
-SCRIPTS = ("python", "joblib", "mpi4py", "storm", "python_programs", "python_queue")
+SCRIPTS = ("python", "joblib", "mpi4py", "storm", "python_programs", "python_queue", "connection")
 
 # What is given to the program: in a full run, and in a quick one. Else it takes its own size.
 FULL = {"primes": ["n=4"]}
@@ -76,7 +77,7 @@ def parse(argv):
     p.add_argument("--quick", action="store_true", help="small sizes, three rounds: does it work?")
     p.add_argument("--only", action="append", metavar="WORKLOAD",
                     help="this one, or a table: threads, processes, io-fibers, io-files, io-sockets, "
-                         "subprocess, locks, queues; growth, "
+                         "subprocess, locks, queues, pipes; growth, "
                         "growth-size, growth-workers, growth-depth: the plots; may be repeated")
     p.add_argument("--add", action="store_true", help="keep what DIR/results.json has of other workloads")
     p.add_argument("--peer", action="append", metavar="PEER", help="this one, beside weft; may be repeated")

@@ -112,6 +112,14 @@ QUEUE_COLUMNS = [
     Column("sleepy", "p50_us", "sleepy", "us p50", False),
     Column("sleepy", "p99_us", "sleepy", "us p99", False),
 ]
+PIPE_COLUMNS = [
+    Column("one", "per_s", "64 B", "messages/s", True),
+    Column("page", "gb_per_s", "4 KiB", "GB/s", True),
+    Column("mebibyte", "gb_per_s", "1 MiB", "GB/s", True),
+    Column("trip", "p50_us", "ping-pong", "us p50", False),
+    Column("trip", "p99_us", "ping-pong", "us p99", False),
+    Column("sleepy", "p50_us", "ping-pong asleep", "us p50", False),
+]
 
 # Whose tasks run in processes; and what the machine takes there, with no pool.
 POOLS_OF_PROCESSES = (
@@ -119,6 +127,9 @@ POOLS_OF_PROCESSES = (
     "joblib", "mpi4py",
 )
 BARE_PROCESSES = ("futex", "futex-spin", "fork", "memcpy")
+OF_PIPES = {
+    "weft-pipe", "weft-pipe again", "weft-unix", "weft-tcp", "Python-duplex", "Python-unix", "Python-tcp",
+}
 OF_PROCESSES = {"weft-processes again", *POOLS_OF_PROCESSES, *BARE_PROCESSES}
 
 # What they have in common with the other tables is a name: other workloads, by other programs.
@@ -132,7 +143,8 @@ TABLES = [
     *(Table(name, columns, "weft-uring", lambda peer: True) for name, columns in IO_COLUMNS.items()),
     Table("subprocess", PROGRAM_COLUMNS, "weft-subprocess", lambda peer: True),
     Table("locks", LOCK_COLUMNS, "weft-lock-shared", lambda peer: True),
-    Table("queues", QUEUE_COLUMNS, "weft-queue", lambda peer: True),
+    Table("queues", QUEUE_COLUMNS, "weft-queue", lambda peer: peer not in OF_PIPES),
+    Table("pipes", PIPE_COLUMNS, "weft-pipe", lambda peer: peer in OF_PIPES | {"Python-Pipe", "ZeroMQ"}),
 ]
 
 

@@ -42,6 +42,7 @@ if [ "$what" = test ]; then
 	have clang || need clang-14 clang-14
 	have clang-format || need clang-format-14 clang-format-14
 	need gdb gdb
+	need libsodium23
 	need spin spin
 	need valgrind valgrind
 fi

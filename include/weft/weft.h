@@ -18,6 +18,7 @@
 #include <weft/group.h>
 #include <weft/io.h>
 #include <weft/lock.h>
+#include <weft/pipe.h>
 #include <weft/process.h>
 #include <weft/process_pool.h>
 #include <weft/queue.h>

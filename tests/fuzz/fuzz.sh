@@ -12,7 +12,8 @@ command -v clang-14 >/dev/null 2>&1 || command -v clang >/dev/null 2>&1 || {
 	exit 77
 }
 cmake --preset fuzz >/dev/null
-cmake --build --preset fuzz --target fuzz_http fuzz_lane fuzz_queue fuzz_request fuzz_spec fuzz_wire >/dev/null
+cmake --build --preset fuzz --target fuzz_http fuzz_lane fuzz_pipe fuzz_queue fuzz_request fuzz_spec \
+	fuzz_wire >/dev/null
 mkdir -p build/fuzz-failed
 status=0
 for program in build/fuzz/tests/fuzz_*; do

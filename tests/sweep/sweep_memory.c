@@ -398,3 +398,71 @@ TEST(memory_of_programs)
 	CHECK_EQ(run_program(), 0);
 	sweep("weft_subprocess_run", run_program);
 }
+
+/* ---- Pipes ---- */
+
+static const struct weft_listen_opts pipe_opts = {
+	.size = sizeof pipe_opts, .secret = "key", .secret_size = 3, .message_size = 100000};
+static weft_listener *listener;
+
+static int make_pipe(void)
+{
+	weft_pipe *a, *b;
+	int err = weft_pipe_new(&a, &b, NULL);
+
+	return err ? err : weft_pipe_close(a) + weft_pipe_close(b);
+}
+
+static int make_listener(void)
+{
+	weft_listener *l;
+	int err = weft_listen(&l, "tcp:127.0.0.1:0", &pipe_opts);
+
+	return err ? err : weft_listener_close(l);
+}
+
+static void *connect_main(void *ret)
+{
+	return (void *)(intptr_t)weft_pipe_connect(ret, weft_listener_address(listener), &pipe_opts,
+						   test_soon());
+}
+
+/* Whatever the side that has no memory: it can try again, and what is large stays until it fits. */
+static int connect_and_talk(void)
+{
+	static char msg[100000];
+	weft_pipe *far = NULL, *near = NULL;
+	pthread_t thread;
+	void *end;
+	ssize_t n;
+	int err;
+
+	REQUIRE_EQ(pthread_create(&thread, NULL, connect_main, &far), 0);
+	err = weft_listener_accept(listener, &near, test_soon());
+	if (err == -ENOMEM)
+		CHECK_EQ(weft_listener_accept(listener, &near, test_soon()), 0);
+	pthread_join(thread, &end);
+	if (!end) {
+		CHECK_EQ(weft_pipe_send(far, msg, sizeof msg, test_soon()), 0);
+		n = weft_pipe_recv(near, msg, sizeof msg, test_soon());
+		if (n == -ENOMEM) {
+			err = -ENOMEM;
+			n = weft_pipe_recv(near, msg, sizeof msg, test_soon());
+		}
+		CHECK_EQ(n, sizeof msg);
+	}
+	weft_pipe_close(far);
+	weft_pipe_close(near);
+	return end ? (int)(intptr_t)end : err;
+}
+
+TEST(memory_of_pipes)
+{
+	/* Kept for the next time: what is loaded, and what a first use of the library makes. */
+	REQUIRE_EQ(weft_listen(&listener, "unix:@weft sweep", &pipe_opts), 0);
+	REQUIRE_EQ(connect_and_talk(), 0);
+	sweep("weft_pipe_new", make_pipe);
+	sweep("weft_listen", make_listener);
+	sweep("weft_pipe_connect and the rest", connect_and_talk);
+	weft_listener_close(listener);
+}
