@@ -357,7 +357,7 @@ void io_answer(const char *text, size_t size, size_t i)
 static void fetch(const struct measure_args *a)
 {
 	FILE *other;
-	unsigned port;
+	unsigned port = 0;
 	int64_t begun;
 	double ms;
 

@@ -70,7 +70,7 @@ static void await_sleeps(const weft_queue *q, int side, uint64_t n)
 			return;
 		test_sleep_ms(1);
 	}
-	CHECK(!"nobody slept");
+	CHECK(false && "somebody sleeps");
 }
 
 static intptr_t joined(pthread_t t)
