@@ -23,19 +23,19 @@ static const char *own_text(int err)
 	case 0:
 		return "success";
 	case E2BIG:
-		return "larger than the executor carries";
+		return "larger than can be handed over";
 	case EADDRINUSE:
-		return "address range is taken";
+		return "address is taken";
 	case EAGAIN:
-		return "queue is full";
+		return "not now: full, empty or at a limit";
 	case EBADMSG:
-		return "worker sent garbage";
+		return "worker sent garbage, or a queue is damaged";
 	case EBUSY:
-		return "task is queued or running";
+		return "in use: queued, running or held";
 	case ECANCELED:
 		return "cancelled";
 	case ECHILD:
-		return "made before this process forked off";
+		return "another process's, or waited for elsewhere";
 	case EDEADLK:
 		return "would wait for itself";
 	case EINPROGRESS:
@@ -43,17 +43,27 @@ static const char *own_text(int err)
 	case ENODATA:
 		return "no worker died";
 	case ENOEXEC:
-		return "function not in the worker's program";
+		return "function not in the worker's program, or no program";
 	case ENOSYS:
-		return "not in this build";
+		return "not in this build, or not on this system";
+	case ENOLCK:
+		return "thread holds too many shared locks";
+	case ENOMSG:
+		return "next is of the other kind";
+	case ENOSPC:
+		return "no room left";
 	case EOVERFLOW:
-		return "larger than the address space";
+		return "more than can be addressed or counted";
 	case EOWNERDEAD:
 		return "worker died";
+	case EPIPE:
+		return "closed or broken";
 	case ERANGE:
 		return "number outside its limits";
 	case ESHUTDOWN:
 		return "executor is stopped";
+	case ESTALE:
+		return "stale: of another version, machine or namespace";
 	case ETIMEDOUT:
 		return "deadline passed";
 	case EXDEV:

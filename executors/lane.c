@@ -3,38 +3,16 @@
  * lane.c -- the pool's side of a lane: see lane.h for the protocol and its table.
  */
 #include "lane.h"
+#include "memfd.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-#ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 8U /* Linux 6.3 */
-#endif
-
-/* A memfd that can neither grow nor shrink, so that no access to the mapping can fault. */
-static int sealed_memfd(size_t size)
-{
-	int fd = memfd_create("weft-lane", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
-	int err = 0;
-
-	if (fd < 0 && errno == EINVAL) /* an older kernel */
-		fd = memfd_create("weft-lane", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd < 0)
-		return -errno;
-	if (ftruncate(fd, (off_t)size) || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
-		err = -errno;
-	if (!err)
-		return fd;
-	close(fd);
-	return err;
-}
 
 int lane_create(struct lane **ret, size_t slot_size, uint32_t max_tasks)
 {
 	size_t size = lane_size(slot_size);
-	int fd = sealed_memfd(size);
+	int fd = weft__memfd("weft-lane", size);
 	struct lane *lane;
 
 	if (fd < 0)

@@ -18,6 +18,13 @@
 #include <weft/base.h>
 #include <weft/lock.h>
 
+/* What the kernel reads and writes in a word. */
+enum {
+	HOLDER_TID = 0x3fffffff,  /* the holder's thread; 0: free */
+	HOLDER_DIED = 0x40000000, /* the kernel's: the last holder died */
+};
+#define HOLDER_WAITERS UINT32_C(0x80000000) /* somebody may sleep: the kernel wakes one if the holder dies */
+
 /* The kernel finds the word at this distance from a node, and so does the C library in its mutexes. */
 enum { WEFT__NODE_OFFSET = 32 };
 
@@ -25,7 +32,8 @@ struct weft__holder {
 	uint32_t tid;      /* 0: not known yet, or of the parent of this process */
 	uint32_t n;        /* how many words are in the list */
 	uint32_t room;     /* how many can be; 0: nothing is ready for any */
-	atom_ptr *pending; /* the kernel's: see below */
+	intptr_t offset;   /* what the kernel adds to a node to find its word */
+	atom_ptr *pending; /* the head's: see below. NULL: not known yet */
 	atom_ptr *newest;  /* points to the newest node: in the anchor */
 	atom_ptr *end;     /* what the oldest one points to: the head */
 	atom_ptr **book;   /* the nodes, the oldest first */
@@ -41,6 +49,9 @@ extern _Thread_local struct weft__holder weft__holder __attribute__((tls_model("
 
 /* For loops: there gcc 12 with -fsanitize=null takes the address of a thread's variable for null. */
 struct weft__holder *weft__holder_mine(void);
+
+/* The calling thread's record, with tid, offset and pending. Signal handlers, too. */
+struct weft__holder *weft__holder_listed(void);
 
 /* Makes ready what the thread needs to hold one lock more. 0 | -ENOMEM | -ENOLCK | -ENOTSUP. */
 int weft__holder_prepare(struct weft__holder *h, bool is_shared);

@@ -42,7 +42,7 @@ static bool free_soon(struct weft__mutex *m, const struct weft__holder *h)
 		return false;
 	for (int pauses = LOOK_FIRST; pauses <= LOOK_LAST; pauses *= 2) {
 		/* Relaxed: a look; who takes it has the order. */
-		uint32_t holder = atom_load(&m->place.word, relaxed) & MUTEX_TID;
+		uint32_t holder = atom_load(&m->place.word, relaxed) & HOLDER_TID;
 
 		if (!holder)
 			return true;
@@ -62,11 +62,11 @@ static int sleep_once(struct weft__mutex *m, struct weft__holder *h, uint32_t w,
 	int err;
 
 	/* Relaxed: the bit carries nothing. */
-	if (!(w & MUTEX_WAITERS) && !atom_cas(&m->place.word, &w, w | MUTEX_WAITERS, relaxed, relaxed))
+	if (!(w & HOLDER_WAITERS) && !atom_cas(&m->place.word, &w, w | HOLDER_WAITERS, relaxed, relaxed))
 		return 0;
 	if (is_shared && weft__fiber)
 		weft__holder_end(h);
-	err = weft__place_wait(&m->place, w | MUTEX_WAITERS, deadline, interruptible);
+	err = weft__place_wait(&m->place, w | HOLDER_WAITERS, deadline, interruptible);
 	if (is_shared)
 		weft__holder_begin(h, &m->next);
 	return err;
@@ -80,14 +80,14 @@ static int acquire(struct weft__mutex *m, struct weft__holder *h, weft_time dead
 	while (!err) {
 		/* Relaxed: take has the order. */
 		w = atom_load(&m->place.word, relaxed);
-		if (!(w & MUTEX_TID)) {
-			if (weft__mutex_take(m, h, w, h->tid | (w & MUTEX_WAITERS) | waiters))
-				return w & MUTEX_DIED ? -EOWNERDEAD : 0;
+		if (!(w & HOLDER_TID)) {
+			if (weft__mutex_take(m, h, w, h->tid | (w & HOLDER_WAITERS) | waiters))
+				return w & HOLDER_DIED ? -EOWNERDEAD : 0;
 		} else if (weft__mutex_is_mine(m)) {
 			err = -EDEADLK;
 		} else if (waiters || !free_soon(m, h)) {
 			err = sleep_once(m, h, w, deadline, interruptible);
-			waiters = MUTEX_WAITERS;
+			waiters = HOLDER_WAITERS;
 		}
 	}
 	return err;
@@ -115,14 +115,14 @@ int weft__mutex_try(struct weft__mutex *m)
 	bool is_shared = weft__place_is_shared(&m->place);
 	/* Relaxed: take has the order. */
 	uint32_t w = atom_load(&m->place.word, relaxed);
-	int err = w & MUTEX_TID ? -EBUSY : weft__holder_prepare(h, is_shared);
+	int err = w & HOLDER_TID ? -EBUSY : weft__holder_prepare(h, is_shared);
 
 	if (err)
 		return err;
 	if (is_shared)
 		weft__holder_begin(h, &m->next);
-	if (weft__mutex_take(m, h, w, h->tid | (w & MUTEX_WAITERS)))
-		return w & MUTEX_DIED ? -EOWNERDEAD : 0;
+	if (weft__mutex_take(m, h, w, h->tid | (w & HOLDER_WAITERS)))
+		return w & HOLDER_DIED ? -EOWNERDEAD : 0;
 	if (is_shared)
 		weft__holder_end(h);
 	return -EBUSY;

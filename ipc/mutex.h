@@ -10,12 +10,6 @@
 
 #include <errno.h>
 
-enum {
-	MUTEX_TID = 0x3fffffff,  /* the holder's thread; 0: free */
-	MUTEX_DIED = 0x40000000, /* the kernel's: the last holder died */
-};
-#define MUTEX_WAITERS UINT32_C(0x80000000) /* somebody may sleep: the kernel wakes one if the holder dies */
-
 /* Zeroed memory is a free, private one. */
 struct weft__mutex {
 	struct weft__place place;  /* the word: see above. The holder's fields: */
@@ -36,7 +30,7 @@ int weft__mutex_try(struct weft__mutex *m); /* likewise, and -EBUSY */
 static inline bool weft__mutex_is_mine(const struct weft__mutex *m)
 {
 	/* Relaxed: what this thread has written, or something else. */
-	uint32_t holder = atom_load((atom_u32 *)(uintptr_t)&m->place.word, relaxed) & MUTEX_TID;
+	uint32_t holder = atom_load((atom_u32 *)(uintptr_t)&m->place.word, relaxed) & HOLDER_TID;
 
 	/* Only this thread writes its number there, and then the fiber, without a wait in between. */
 	return holder && holder == weft__holder.tid && m->fiber == weft__fiber;
@@ -86,7 +80,7 @@ static inline void weft__mutex_release(struct weft__mutex *m)
 	}
 	/* M1 release: pairs with take. Acquire: H1, what is no longer pending comes after it. */
 	word = atom_swap(&m->place.word, 0, acq_rel);
-	if (word & MUTEX_WAITERS)
+	if (word & HOLDER_WAITERS)
 		weft__place_wake(m, is_shared, 1);
 	if (is_shared)
 		weft__holder_end(h);

@@ -70,7 +70,7 @@ static void lock_pause(unsigned turn, atom_u32 *word)
 		weft__wait_thread(word, atom_load(word, relaxed), weft_after(lock_nap(turn)), WEFT__SHARED);
 }
 
-static int lock_slowly(const struct weft__robust *me, atom_u32 *word, weft_time deadline, bool *ret_died)
+static int lock_slowly(const struct weft__holder *me, atom_u32 *word, weft_time deadline, bool *ret_died)
 {
 	weft_time until = 0, now;
 
@@ -91,7 +91,7 @@ static int lock_slowly(const struct weft__robust *me, atom_u32 *word, weft_time 
 }
 
 /* 0 | -ETIMEDOUT | -EDEADLK */
-static inline int lock(struct weft__robust *me, const weft_queue *q, int side, weft_time deadline,
+static inline int lock(struct weft__holder *me, const weft_queue *q, int side, weft_time deadline,
 		       void **ret_before)
 {
 	struct queue_side *s = weft__queue_side(q, side);
@@ -110,7 +110,7 @@ static inline int lock(struct weft__robust *me, const weft_queue *q, int side, w
 }
 
 /* Wakes at most n who sleep for what was done. */
-static inline void unlock(struct weft__robust *me, const weft_queue *q, int side, void *before, int n)
+static inline void unlock(struct weft__holder *me, const weft_queue *q, int side, void *before, int n)
 {
 	struct queue_side *s = weft__queue_side(q, side);
 
@@ -191,7 +191,7 @@ static ssize_t get(struct move *v)
 
 static ssize_t attempt(struct move *v, weft_time deadline)
 {
-	struct weft__robust *me = weft__robust_self();
+	struct weft__holder *me = weft__holder_listed();
 	void *before;
 	ssize_t k = lock(me, v->q, v->side, deadline, &before);
 
@@ -359,7 +359,7 @@ int weft_queue_close(weft_queue *q)
 	int err = weft__queue_check(q);
 
 	for (int side = PUT; side <= GET && !err; side++) {
-		struct weft__robust *me = weft__robust_self();
+		struct weft__holder *me = weft__holder_listed();
 		void *before;
 
 		err = lock(me, q, side, WEFT_FOREVER, &before);

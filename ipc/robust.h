@@ -4,19 +4,19 @@
  * thread dies, at whichever instruction, the kernel itself puts "died" into its place.
  *
  * The kernel does so for the one lock of which a thread says, in private memory, that it is about to take it, has
- * it, or is about to let go of it (robust_list_head.list_op_pending: see get_robust_list(2)). The C library
- * has that record for its robust mutexes, and uses it while it takes or leaves one; ours is used the same way,
- * in between. So there is no list in shared memory, which others could spoil, and nobody has to ask whether a
- * process lives: no pid is ever looked up.
+ * it, or is about to let go of it (robust_list_head.list_op_pending: see get_robust_list(2)). holder.h has that
+ * record, and uses it while it takes or leaves a word for its list; ours is used the same way, in between, for
+ * as long as such a lock is held. So no link to it lies in shared memory, which others could spoil, and nobody has to
+ * ask whether a process lives: no pid is ever looked up.
  *
  *   FREE + a turn    nobody has it; the turn is another one each time. In the beginning: 0
  *   TID              a thread has it
  *   DIED             a thread died that had it: the next one takes it, and repairs what it guards
- *   any | ASLEEP     somebody sleeps on the word, for what is done under the lock
+ *   any | WAITERS    somebody sleeps on the word, for what is done under the lock
  *
  * A sleeper says so (weft__robust_doze), looks once more, and sleeps while the word is as it was then, if nobody had
  * the lock. Who has it and is to leave it wakes before that: so until all is done the kernel would wake in his place.
- * ASLEEP stays as long as there was somebody to be woken.
+ * WAITERS stays as long as there was somebody to be woken.
  *
  * A thread may hold one such lock at a time. It must not sleep, nor call what may take a robust mutex, while it has
  * it. In a signal handler the thread may find that it has the lock itself: weft__robust_is_mine.
@@ -26,51 +26,41 @@
 #ifndef WEFT_IPC_ROBUST_H
 #define WEFT_IPC_ROBUST_H
 
+#include "holder.h"
 #include "wait.h"
 
-enum { ROBUST_TID = 0x3fffffff, ROBUST_FREE = 0x20000000, ROBUST_DIED = 0x40000000 };
-#define ROBUST_ASLEEP UINT32_C(0x80000000)
+enum { ROBUST_FREE = 0x20000000 };
 
-struct weft__robust {
-	uint32_t tid;
-	uint32_t generation; /* of the process: forked.h; 0: not known yet */
-	void **pending;      /* the kernel looks here, when this thread dies */
-	intptr_t offset;     /* what it adds to find the word */
-};
-
-/* The calling thread's record. */
-struct weft__robust *weft__robust_self(void);
-
-/* The kernel is to look after the word from now on; returns what it looked after before. Plain, as what is this thread's
- * alone: the exchanges on the word, which acquire and release, keep the compiler from moving it. */
-static inline void *weft__robust_watch(struct weft__robust *me, atom_u32 *word)
+/* The kernel is to look after the word from now on; returns what it looked after before. Relaxed, as what is this
+ * thread's alone: the exchanges on the word, which acquire and release, keep the compiler from moving it. */
+static inline void *weft__robust_watch(struct weft__holder *me, atom_u32 *word)
 {
-	void *before = *me->pending;
+	void *before = atom_load(me->pending, relaxed);
 
-	*me->pending = (char *)word - me->offset;
+	atom_store(me->pending, (void *)((char *)word - me->offset), relaxed);
 	return before;
 }
 
-static inline void weft__robust_unwatch(struct weft__robust *me, void *before)
+static inline void weft__robust_unwatch(struct weft__holder *me, void *before)
 {
-	*me->pending = before;
+	atom_store(me->pending, before, relaxed);
 }
 
 static inline bool weft__robust_is_held(uint32_t word)
 {
-	return word & ROBUST_TID && !(word & ROBUST_FREE);
+	return word & HOLDER_TID && !(word & ROBUST_FREE);
 }
 
 /* Takes the word, if nobody has it. ret_died: somebody had, and died. */
-static inline bool weft__robust_try(const struct weft__robust *me, atom_u32 *word, bool *ret_died)
+static inline bool weft__robust_try(const struct weft__holder *me, atom_u32 *word, bool *ret_died)
 {
 	/* Relaxed: only the exchange counts. */
 	uint32_t was = atom_load(word, relaxed);
 
 	while (!weft__robust_is_held(was))
 		/* K1 acquire: pairs with weft__robust_leave, and the kernel. Release: behind weft__robust_watch. */
-		if (atom_cas(word, &was, me->tid | (was & ROBUST_ASLEEP), acq_rel, relaxed)) {
-			*ret_died = was & ROBUST_DIED;
+		if (atom_cas(word, &was, me->tid | (was & HOLDER_WAITERS), acq_rel, relaxed)) {
+			*ret_died = was & HOLDER_DIED;
 			return true;
 		}
 	return false;
@@ -84,8 +74,8 @@ static inline void weft__robust_leave(atom_u32 *word, uint32_t turn, int n)
 
 	do {
 		next = ROBUST_FREE | (turn & (ROBUST_FREE - 1));
-		if (was & ROBUST_ASLEEP && weft__wake(word, n, WEFT__SHARED))
-			next |= ROBUST_ASLEEP;
+		if (was & HOLDER_WAITERS && weft__wake(word, n, WEFT__SHARED))
+			next |= HOLDER_WAITERS;
 		/* K1 release: pairs with weft__robust_try. Acquire: with who has said that he sleeps. */
 	} while (!atom_cas(word, &was, next, acq_rel, relaxed));
 }
@@ -95,13 +85,13 @@ static inline uint32_t weft__robust_doze(atom_u32 *word)
 {
 	/* K1 acquire: what was done under the lock until then, the caller sees. Release: pairs with
 	 * weft__robust_leave, which otherwise sees this. */
-	return atom_or(word, ROBUST_ASLEEP, acq_rel) | ROBUST_ASLEEP;
+	return atom_or(word, HOLDER_WAITERS, acq_rel) | HOLDER_WAITERS;
 }
 
-static inline bool weft__robust_is_mine(const struct weft__robust *me, atom_u32 *word)
+static inline bool weft__robust_is_mine(const struct weft__holder *me, atom_u32 *word)
 {
 	/* Relaxed: only this thread writes that number. */
-	return (atom_load(word, relaxed) & ROBUST_TID) == me->tid; /* less than ROBUST_FREE: Linux has 2^22 */
+	return (atom_load(word, relaxed) & HOLDER_TID) == me->tid; /* less than ROBUST_FREE: Linux has 2^22 */
 }
 
 #endif

@@ -85,14 +85,14 @@ static struct weft__mutex *sit_alone(struct rwlock *rw)
 		/* Relaxed: what this thread wrote itself, or a look. */
 		uint32_t w = atom_load(&seat->place.word, relaxed);
 
-		if ((w & MUTEX_TID) == h->tid) {
+		if ((w & HOLDER_TID) == h->tid) {
 			seat->depth++;
 			return seat;
 		}
-		if (w & MUTEX_TID)
+		if (w & HOLDER_TID)
 			continue;
 		weft__holder_begin(h, &seat->next);
-		if (weft__mutex_take(seat, h, w, h->tid | (w & MUTEX_WAITERS))) {
+		if (weft__mutex_take(seat, h, w, h->tid | (w & HOLDER_WAITERS))) {
 			seat->depth = 1;
 			return seat;
 		}
@@ -129,7 +129,7 @@ static void get_up(struct rwlock *rw, struct weft__mutex *seat)
 	/* R2 release: pairs with the writer's look. */
 	w = atom_sub(&seat->place.word, 1, release) - 1;
 	/* Relaxed: the writer that sleeps there looks for himself. */
-	if (w == MUTEX_WAITERS && atom_cas(&seat->place.word, &w, 0, relaxed, relaxed))
+	if (w == HOLDER_WAITERS && atom_cas(&seat->place.word, &w, 0, relaxed, relaxed))
 		weft__place_wake(seat, false, 1);
 }
 
@@ -142,7 +142,7 @@ static struct weft__mutex *my_seat(struct rwlock *rw)
 		/* Relaxed: what this thread wrote itself, or something else. */
 		uint32_t w = atom_load(&seat_of(rw, tid + i)->place.word, relaxed);
 
-		if (is_shared(rw) ? (w & MUTEX_TID) == tid : w & ~MUTEX_WAITERS)
+		if (is_shared(rw) ? (w & HOLDER_TID) == tid : w & ~HOLDER_WAITERS)
 			return seat_of(rw, tid + i);
 	}
 	return NULL;
@@ -154,7 +154,7 @@ static bool gate_is_open(struct rwlock *rw)
 {
 	/* R1: after the fence of sit_down. M1 acquire: pairs with the writer that gave up the gate; before that he
 	 * wrote writing, which is therefore read relaxed. */
-	return !(atom_load(&rw->gate.place.word, acquire) & ~MUTEX_WAITERS) &&
+	return !(atom_load(&rw->gate.place.word, acquire) & ~HOLDER_WAITERS) &&
 	       !atom_load(&rw->writing, relaxed);
 }
 
@@ -167,7 +167,7 @@ static int wait_for_seat(struct rwlock *rw, weft_time deadline)
 	uint32_t w = atom_load(&seat->place.word, relaxed);
 	int err;
 
-	if (!(w & MUTEX_TID))
+	if (!(w & HOLDER_TID))
 		return 0;
 	err = weft__place_wait(&seat->place, w, soon < deadline ? soon : deadline, true);
 	return err == -ETIMEDOUT && soon < deadline ? 0 : err;
@@ -219,16 +219,16 @@ static int wait_for_reader(struct weft__mutex *seat, weft_time deadline)
 	uint32_t w = atom_load(&seat->place.word, acquire);
 	int err = 0;
 
-	while (!err && w & (is_shared ? MUTEX_TID : ~MUTEX_WAITERS)) {
-		if (is_shared && !weft__fiber && (w & MUTEX_TID) == weft__holder.tid)
+	while (!err && w & (is_shared ? HOLDER_TID : ~HOLDER_WAITERS)) {
+		if (is_shared && !weft__fiber && (w & HOLDER_TID) == weft__holder.tid)
 			return -EDEADLK;
-		if (!(w & MUTEX_WAITERS) &&
-		    !atom_cas(&seat->place.word, &w, w | MUTEX_WAITERS, acquire, acquire))
+		if (!(w & HOLDER_WAITERS) &&
+		    !atom_cas(&seat->place.word, &w, w | HOLDER_WAITERS, acquire, acquire))
 			continue;
-		err = weft__place_wait(&seat->place, w | MUTEX_WAITERS, deadline, true);
+		err = weft__place_wait(&seat->place, w | HOLDER_WAITERS, deadline, true);
 		w = atom_load(&seat->place.word, acquire);
 	}
-	return w & (is_shared ? MUTEX_TID : ~MUTEX_WAITERS) ? err : 0;
+	return w & (is_shared ? HOLDER_TID : ~HOLDER_WAITERS) ? err : 0;
 }
 
 int weft_rwlock_write(weft_rwlock *rwlock, weft_time deadline)

@@ -137,6 +137,10 @@ uint32_t *test_board(test_ref *ret);
 uint32_t *test_board_map(const test_ref *ref);
 void test_board_unmap(uint32_t *board);
 
+/* From now on that system call fails with err, in this thread and in those that it starts. False: there are no seccomp
+ * filters here. */
+bool test_deny(long number, int err);
+
 /* Zeroed memory that forks share. It goes away with the test. */
 void *test_memory(size_t size);
 

@@ -87,7 +87,8 @@ WEFT_API weft_time weft_after(weft_time ns);
 /** What an error of this library means, in English.
  *
  * Where the library gives an errno a meaning of its own, that is the text: -EOWNERDEAD is "worker
- * died", -EXDEV "other address space". Any other is described as the C library does.
+ * died", -EXDEV "other address space". Any other is described as the C library does. A text has to fit wherever
+ * the errno is returned; what it means there, the function says: of a lock, the worker is whoever held it.
  *
  * @param err  A negative errno; a positive one is taken as its negative. 0: "success".
  * @return A constant string, never NULL.

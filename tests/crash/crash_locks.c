@@ -9,7 +9,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <weft/weft.h>
@@ -126,27 +125,13 @@ static void set_up(void)
 	REQUIRE_EQ(weft_rwlock_init(&s->rw, WEFT_SHARED), 0);
 }
 
-/* The process that is killed: forked off, asleep until it is told to begin. */
-static pid_t start(const struct scene *scene, int *ret_go)
+/* The process that is killed. */
+static void live(const void *arg)
 {
-	int go[2];
-	char c;
-	pid_t pid;
+	const struct scene *scene = arg;
 
-	REQUIRE_EQ(pipe(go), 0);
-	pid = fork();
-	if (!pid) {
-		prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
-		close(go[1]);
-		if (read(go[0], &c, 1) != 1)
-			_exit(2);
-		test_set(&s->began, 1);
-		_exit(scene->acquire(s) || scene->release(s));
-	}
-	REQUIRE(pid > 0);
-	close(go[0]);
-	*ret_go = go[1];
-	return pid;
+	test_set(&s->began, 1);
+	_exit(scene->acquire(s) || scene->release(s));
 }
 
 struct rival {
@@ -200,18 +185,12 @@ static bool play(struct tracer *t, const struct scene *scene, enum traced (*how)
 	struct rival rival = {.scene = scene};
 	bool holds = scene->held, has;
 	enum traced state;
-	int go, err;
-	pid_t pid;
 
 	set_up();
 	if (holds)
 		REQUIRE_EQ(scene->next(s, 0), 0);
-	pid = start(scene, &go);
-	err = tracer_seize(t, pid);
-	if (err == -EPERM || err == -ENOSYS)
-		SKIP("processes cannot be traced here");
-	REQUIRE_EQ(err, 0);
-	REQUIRE_EQ(write(go, "", 1), 1);
+	tracer_fork(t, live, scene);
+	tracer_go(t);
 	do {
 		state = how(t);
 		if (state == TRACED_ASLEEP && holds && s->began) {
@@ -231,7 +210,6 @@ static bool play(struct tracer *t, const struct scene *scene, enum traced (*how)
 	}
 	if (state == TRACED_STOPPED)
 		tracer_kill(t);
-	close(go);
 	check(scene, state == TRACED_STOPPED, has, &rival);
 	return state == TRACED_STOPPED;
 }

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <weft/queue.h>
@@ -101,8 +100,9 @@ static void take_down(void)
 
 /* ---- The one that is killed ---- */
 
-static void act(const struct scene *s)
+static void act(const void *arg)
 {
+	const struct scene *s = arg;
 	struct message m[MOST];
 	ssize_t n;
 
@@ -117,29 +117,6 @@ static void act(const struct scene *s)
 	if (n < 0)
 		_exit(1);
 	shared->returned = 1 + (unsigned)n;
-}
-
-/* Forked off, asleep until it is told to begin. */
-static pid_t start(const struct scene *s, int *ret_go)
-{
-	int go[2];
-	char c;
-	pid_t pid;
-
-	REQUIRE_EQ(pipe(go), 0);
-	pid = fork();
-	if (!pid) {
-		prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
-		close(go[1]);
-		if (read(go[0], &c, 1) != 1)
-			_exit(2);
-		act(s);
-		_exit(0);
-	}
-	REQUIRE(pid > 0);
-	close(go[0]);
-	*ret_go = go[1];
-	return pid;
 }
 
 /* ---- The one that sleeps meanwhile, in a thread of the test ---- */
@@ -282,22 +259,15 @@ static bool play(struct tracer *t, const struct scene *s, enum traced (*how)(str
 {
 	struct sleeper sleeper;
 	enum traced state;
-	int go, err;
-	pid_t pid;
 
 	set_up(s);
-	pid = start(s, &go); /* before there are threads */
+	tracer_fork(t, act, s);
 	if (s->sleeper)
 		sleeper_start(&sleeper, s->gets > 0);
-	err = tracer_seize(t, pid);
-	if (err == -EPERM || err == -ENOSYS)
-		SKIP("processes cannot be traced here");
-	REQUIRE_EQ(err, 0);
-	REQUIRE_EQ(write(go, "", 1), 1);
+	tracer_go(t);
 	state = how(t);
 	if (state != TRACED_GONE)
 		tracer_kill(t);
-	close(go);
 	check(s, &sleeper);
 	take_down();
 	return state == TRACED_STOPPED;

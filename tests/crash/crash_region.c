@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -102,8 +101,9 @@ static void set_up(const struct scene *s)
 }
 
 /* In the process that is killed. */
-static void act(const struct scene *s)
+static void act(const void *arg)
 {
+	const struct scene *s = arg;
 	void *p = NULL;
 
 	if (s->take) {
@@ -189,49 +189,19 @@ static void check_whole(const struct scene *s)
 	CHECK_EQ(weft_region_free(r), 0);
 }
 
-/* The process that is killed: forked off, asleep until it is told to begin. */
-static pid_t start(const struct scene *s, int *ret_go)
-{
-	int go[2];
-	char c;
-	pid_t pid;
-
-	REQUIRE_EQ(pipe(go), 0);
-	pid = fork();
-	if (!pid) {
-		prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
-		close(go[1]);
-		if (read(go[0], &c, 1) != 1)
-			_exit(2);
-		act(s);
-		_exit(0);
-	}
-	REQUIRE(pid > 0);
-	close(go[0]);
-	*ret_go = go[1];
-	return pid;
-}
-
 /* False: it has run to its end. */
 static bool play(struct tracer *t, const struct scene *s, enum traced (*how)(struct tracer *t))
 {
 	enum traced state;
-	int go, err;
-	pid_t pid;
 
 	set_up(s);
-	pid = start(s, &go);
-	err = tracer_seize(t, pid);
-	if (err == -EPERM || err == -ENOSYS)
-		SKIP("processes cannot be traced here");
-	REQUIRE_EQ(err, 0);
-	REQUIRE_EQ(write(go, "", 1), 1);
+	tracer_fork(t, act, s);
+	tracer_go(t);
 	do
 		state = how(t);
 	while (state == TRACED_ASLEEP);
 	if (state == TRACED_STOPPED)
 		tracer_kill(t);
-	close(go);
 	check_whole(s);
 	return state == TRACED_STOPPED;
 }

@@ -14,11 +14,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
+
+#include "harness.h"
 
 enum { ROUNDS_OF_A_LOOP = 2, LOOKS = 3, SPINS = 2000 };
 
@@ -154,6 +158,37 @@ int tracer_seize(struct tracer *t, pid_t pid)
 		return -ENOMEM;
 	memset(t->visits, 0, size);
 	return 0;
+}
+
+void tracer_fork(struct tracer *t, void (*act)(const void *arg), const void *arg)
+{
+	int go[2], err;
+	pid_t pid;
+	char c;
+
+	REQUIRE_EQ(pipe(go), 0);
+	pid = fork();
+	if (!pid) {
+		prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
+		close(go[1]);
+		if (read(go[0], &c, 1) != 1)
+			_exit(2);
+		act(arg);
+		_exit(0);
+	}
+	REQUIRE(pid > 0);
+	close(go[0]);
+	t->go = go[1];
+	err = tracer_seize(t, pid);
+	if (err == -EPERM || err == -ENOSYS)
+		SKIP("processes cannot be traced here");
+	REQUIRE_EQ(err, 0);
+}
+
+void tracer_go(struct tracer *t)
+{
+	REQUIRE_EQ(write(t->go, "", 1), 1);
+	close(t->go);
 }
 
 static enum traced go(struct tracer *t, bool step)

@@ -25,6 +25,7 @@ struct tracer {
 	bool is_set;  /* the breakpoint there */
 	long saved;   /* what it has overwritten */
 	bool running; /* it has been told to go on, and has not been seen to stop yet */
+	int go;       /* the child of tracer_fork waits for what comes here */
 };
 
 enum traced {
@@ -32,6 +33,11 @@ enum traced {
 	TRACED_ASLEEP,  /* in a system call that waits; call again, as often as need be */
 	TRACED_GONE     /* it has ended, and been reaped */
 };
+
+/* Forks a process off, which is to call act(arg) and then exit, and attaches to it; it waits for tracer_go. Skips the
+ * test where processes cannot be traced. */
+void tracer_fork(struct tracer *t, void (*act)(const void *arg), const void *arg);
+void tracer_go(struct tracer *t);
 
 /* Attaches to pid and stops it. 0, or a negative errno: here processes cannot be traced. */
 int tracer_seize(struct tracer *t, pid_t pid);

@@ -68,13 +68,13 @@ static void look_at_word(atom_ptr *node, bool is_pending)
 	atom_u32 *word = (atom_u32 *)(void *)((char *)node - WEFT__NODE_OFFSET);
 	uint32_t w = atom_add(word, 0, seq_cst);
 
-	while ((w & MUTEX_TID) == 1)
-		if (atom_cas(word, &w, (w & MUTEX_WAITERS) | MUTEX_DIED, seq_cst, seq_cst)) {
-			if (w & MUTEX_WAITERS)
+	while ((w & HOLDER_TID) == 1)
+		if (atom_cas(word, &w, (w & HOLDER_WAITERS) | HOLDER_DIED, seq_cst, seq_cst)) {
+			if (w & HOLDER_WAITERS)
 				weft__wake(word, 1, WEFT__SHARED);
 			return;
 		}
-	if (is_pending && !(w & MUTEX_TID))
+	if (is_pending && !(w & HOLDER_TID))
 		weft__wake(word, 1, WEFT__SHARED);
 }
 

@@ -69,7 +69,7 @@ static void exclude(unsigned flags)
 	model_thread("C", add_3, NULL);
 	model_run();
 	model_assert(data == 6 && !told);
-	model_assert(!(lock.place.word & ~MUTEX_WAITERS));
+	model_assert(!(lock.place.word & ~HOLDER_WAITERS));
 }
 
 MODEL(mutex_excludes)
@@ -100,7 +100,7 @@ MODEL(mutex_holder_dies)
 	model_assert(told <= 1);
 	model_assert(model_died(a) || (!told && data == 4));
 	model_assert(data >= 2 && data <= 4);
-	model_assert(!(lock.place.word & MUTEX_TID));
+	model_assert(!(lock.place.word & HOLDER_TID));
 }
 
 THREAD(hold_and_release_2)

@@ -23,8 +23,8 @@ static struct {
 	atom_u64 data[UNITS];
 } memory;
 static weft_queue queue;
-static struct weft__robust robust[MODEL_THREADS];
-static void *pending[MODEL_THREADS];
+static struct weft__holder robust[MODEL_THREADS];
+static atom_ptr pending[MODEL_THREADS];
 static _Thread_local int me;
 static unsigned n_threads; /* of this execution */
 static uint64_t got[MODEL_THREADS];
@@ -33,7 +33,7 @@ static bool returned[MODEL_THREADS];
 
 /* ---- In place of the rest of the library ---- */
 
-struct weft__robust *weft__robust_self(void)
+struct weft__holder *weft__holder_listed(void)
 {
 	return &robust[me];
 }
@@ -88,9 +88,9 @@ static void on_death(int thread)
 
 	if (!was)
 		weft__wake(word, 1, WEFT__SHARED);
-	while ((was & ROBUST_TID) == (uint32_t)thread && word) /* a turn is larger */
-		if (atom_cas(word, &was, (was & ROBUST_ASLEEP) | ROBUST_DIED, seq_cst, seq_cst)) {
-			if (was & ROBUST_ASLEEP)
+	while ((was & HOLDER_TID) == (uint32_t)thread && word) /* a turn is larger */
+		if (atom_cas(word, &was, (was & HOLDER_WAITERS) | HOLDER_DIED, seq_cst, seq_cst)) {
+			if (was & HOLDER_WAITERS)
 				weft__wake(word, 1, WEFT__SHARED);
 			return;
 		}
@@ -111,8 +111,7 @@ static void start(uint32_t capacity, unsigned old)
 	n_threads = 0;
 	me = 0;
 	for (unsigned i = 0; i < MODEL_THREADS; i++)
-		robust[i] = (struct weft__robust){
-			.tid = i ? i : MODEL_THREADS, .generation = 1, .pending = &pending[i]};
+		robust[i] = (struct weft__holder){.tid = i ? i : MODEL_THREADS, .pending = &pending[i]};
 	weft__queue_init(&queue, &s, &memory.ring);
 	queue.map.data = memory.data;
 	memory.ring.side[PUT].end = memory.ring.side[GET].end = end;

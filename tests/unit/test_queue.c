@@ -10,42 +10,11 @@
 #include <string.h>
 #include <weft/queue.h>
 
+#include "queue_kit.h"
 #include "queue_parts.h"
 #include "robust.h"
 
 enum { MIB = 1 << 20 };
-
-static weft_queue *queue(uint32_t capacity, size_t message_size, uint64_t memory)
-{
-	struct weft_queue_opts o = {
-		.size = sizeof o, .capacity = capacity, .message_size = message_size, .memory = memory};
-	weft_queue *q = NULL;
-
-	REQUIRE_EQ(weft_queue_new(&q, &o), 0);
-	return q;
-}
-
-static struct weft_queue_usage stats(const weft_queue *q)
-{
-	struct weft_queue_usage s;
-
-	REQUIRE_EQ(weft_queue_stats(q, &s), 0);
-	return s;
-}
-
-static int put(weft_queue *q, uint64_t x)
-{
-	return weft_queue_try_put(q, &x, sizeof x);
-}
-
-/* The next message, or an error as a huge number. */
-static uint64_t get(weft_queue *q)
-{
-	uint64_t x = 0;
-	ssize_t n = weft_queue_try_get(q, &x, sizeof x);
-
-	return n == sizeof x ? x : (uint64_t)n;
-}
 
 TEST(new_refuses)
 {
@@ -330,7 +299,7 @@ TEST(a_stopped_holder_holds_up_until_the_deadline)
 	atom_store(word, 0, relaxed);
 	CHECK_EQ(put(q, 1), 0);
 	/* This thread itself: as a signal handler would find it. */
-	atom_store(word, weft__robust_self()->tid, relaxed);
+	atom_store(word, weft__holder_listed()->tid, relaxed);
 	CHECK_EQ(put(q, 1), -EDEADLK);
 	CHECK_EQ(weft_queue_close(q), -EDEADLK);
 	atom_store(word, 0, relaxed);

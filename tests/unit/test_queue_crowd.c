@@ -10,40 +10,9 @@
 #include <unistd.h>
 #include <weft/queue.h>
 
+#include "queue_kit.h"
 #include "queue_parts.h"
 #include "robust.h"
-
-static weft_queue *queue(uint32_t capacity, size_t message_size, uint64_t memory)
-{
-	struct weft_queue_opts o = {
-		.size = sizeof o, .capacity = capacity, .message_size = message_size, .memory = memory};
-	weft_queue *q = NULL;
-
-	REQUIRE_EQ(weft_queue_new(&q, &o), 0);
-	return q;
-}
-
-static struct weft_queue_usage stats(const weft_queue *q)
-{
-	struct weft_queue_usage s;
-
-	REQUIRE_EQ(weft_queue_stats(q, &s), 0);
-	return s;
-}
-
-static int put(weft_queue *q, uint64_t x)
-{
-	return weft_queue_try_put(q, &x, sizeof x);
-}
-
-/* The next message, or an error as a huge number. */
-static uint64_t get(weft_queue *q)
-{
-	uint64_t x = 0;
-	ssize_t n = weft_queue_try_get(q, &x, sizeof x);
-
-	return n == sizeof x ? x : (uint64_t)n;
-}
 
 /* ---- Threads ---- */
 
@@ -274,7 +243,7 @@ static void die_with_lock(weft_queue *q, int side, void (*fn)(weft_queue *q))
 	pid_t pid = fork();
 
 	if (!pid) {
-		struct weft__robust *me = weft__robust_self();
+		struct weft__holder *me = weft__holder_listed();
 		bool died;
 
 		weft__robust_watch(me, &q->map.ring->side[side].lock);

@@ -3,12 +3,7 @@
  * test_subprocess.c -- a program from its start to its end: waiting, signals, groups, freeing; and callers that take
  * away its end from us.
  */
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <poll.h>
-#include <stddef.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include "subprocess_kit.h"
@@ -274,29 +269,14 @@ TEST(sigchld_is_ignored)
 	}
 }
 
-/* In this thread ioctl(2) is not to be had: what a kernel does that does not know PIDFD_GET_INFO. */
-static void refuse_ioctl(void)
-{
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOTTY),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = {sizeof code / sizeof *code, code};
-
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
-		SKIP("no seccomp");
-}
-
 TEST(a_code_that_nobody_knows)
 {
 	struct weft_output o = {.code = 7};
 	int code = 7;
 
 	signal(SIGCHLD, SIG_IGN);
-	refuse_ioctl();
+	if (!test_deny(SYS_ioctl, ENOTTY)) /* as a kernel that does not know PIDFD_GET_INFO */
+		SKIP("no seccomp filters here");
 	weft_subprocess *p = start(SH("exit 3"), NULL);
 	CHECK_EQ(weft_subprocess_wait(p, &code, test_soon()), -ECHILD);
 	CHECK_EQ(weft_subprocess_wait(p, &code, test_soon()), -ECHILD);

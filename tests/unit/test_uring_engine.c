@@ -5,11 +5,7 @@
 #include "uring_kit.h"
 
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <stddef.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -51,28 +47,13 @@ TEST(the_environment_switches_io_uring_off)
 	weft_executor_free(ex);
 }
 
-/* As a container's profile does it. */
-static void refuse_io_uring(int err)
-{
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)err),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = {sizeof code / sizeof *code, code};
-
-	REQUIRE_EQ(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-	REQUIRE_EQ(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
-}
-
 static void check_refusal(int err)
 {
 	weft_executor *ex = NULL;
 	uint64_t n = 7, square = 0;
 	weft_task t = {.fn = test_square_fn, .arg = &n, .arg_size = 8, .result = &square, .result_size = 8};
 
-	refuse_io_uring(err);
+	REQUIRE(test_deny(SYS_io_uring_setup, err)); /* as a container's profile does it */
 	CHECK_EQ(weft_executor_open(&ex, "uring:2,engine=io_uring"), -err);
 	REQUIRE_EQ(weft_executor_open(&ex, "uring:2"), 0);
 	CHECK(!strcmp(weft_executor_name(ex), "uring:2 (epoll)"));
