@@ -80,11 +80,12 @@ struct thread_worker {
 	struct weft__tally tally;
 	struct weft__spinner spinner;
 	struct weft__parker parker;
-	struct list_node node;            /* in pool.sleeping or pool.reserve, under pool.lock */
-	const char *stack_end;            /* lowest usable address; NULL: unknown */
-	bool searching;                   /* it counts in pool.idlers */
-	unsigned victim;                  /* the seat it has its eye on, */
-	uint64_t victim_seen;             /* and what it saw there: thread_take.c */
+	struct list_node node; /* in pool.sleeping or pool.reserve, under pool.lock */
+	const char *stack_end; /* lowest usable address; NULL: unknown */
+	bool searching;        /* it counts in pool.idlers */
+	bool fresh;            /* started with the pool, and had no task yet; set under pool.lock */
+	unsigned victim;       /* the seat it has its eye on, */
+	uint64_t victim_seen;  /* and what it saw there: thread_take.c */
 	const struct thread_seat *pinned; /* the seat whose processor it is on */
 	unsigned blocked;                 /* how many times over: sections, and a wait in them */
 	unsigned low;                     /* which of them was the first with little stack left; 0: none */
@@ -119,6 +120,7 @@ struct thread_pool {
 	unsigned threads, blocked, low, in_reserve, free_seats, asleep; /* low: of the blocked */
 	struct weft_thread_pool_opts opts;
 	cpu_set_t allowed; /* processors, when the pool was made */
+	cpu_set_t taken;   /* processors on which its threads got their first tasks */
 	char name[12];
 	struct thread_worker worker[];
 };
@@ -209,6 +211,9 @@ bool thread_seats_others_active(const struct thread_worker *w); /* on seats, at 
 void thread_seats_block(struct thread_pool *p, bool blocked);
 void thread_seats_leave(struct thread_worker *w); /* the thread is about to end */
 unsigned thread_seats_active(struct thread_pool *p);
+
+/* thread_settle.c */
+void thread_settle(struct thread_worker *w); /* w, which is fresh, has got a task */
 
 /* thread_worker.c */
 void *thread_worker_main(void *worker);

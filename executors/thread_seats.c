@@ -105,6 +105,7 @@ static int add_thread(struct thread_pool *p, struct thread_seat *s, bool searchi
 	w->pool = p;
 	sit_down(w, s);
 	w->searching = searching;
+	w->fresh = false;
 	w->stack_end = NULL;
 	w->pinned = NULL;
 	err = weft__thread_start(&w->thread, thread_worker_main, w);
@@ -417,8 +418,10 @@ int thread_seats_start(struct thread_pool *p, unsigned n)
 	while (p->threads < n && !err)
 		err = add_thread(p, &p->seat[p->threads], false);
 	p->size = p->threads;
-	for (unsigned i = 0; i < p->threads; i++)
+	for (unsigned i = 0; i < p->threads; i++) {
 		sit_down(&p->worker[i], &p->seat[i]); /* again, with the size that it has come to */
+		p->worker[i].fresh = true;
+	}
 	weft__unlock(&p->lock);
 	return p->size ? 0 : err;
 }

@@ -37,6 +37,8 @@ static void find_stack_end(struct thread_worker *w)
 
 static void run(struct thread_worker *w, weft_task *t)
 {
+	if (w->fresh)
+		thread_settle(w);
 	thread_seats_found(w);
 	weft__count(&w->seat->started);
 	weft_impl_run(t);
