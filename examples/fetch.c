@@ -8,7 +8,8 @@
  *                                                      one by one, on threads, on fibers
  *   fetch --serve 0 /chunked /cut                      what else that server has: fetch_server.h
  *
- * The task, fetch_url(), is written as if it were alone: look the name up, connect, send, receive. Where it runs
+ * The task, fetch_url(), is written as if it were alone: look the name up, connect, send, receive; or take a
+ * connection that another one has left (fetch_pool.h). Where it runs
  * decides what waiting costs: inline one waits after the other; on threads each that waits takes a thread, and the pool
  * has 256 to spare; on fibers it takes some kilobytes. A task that takes too long ends by its deadline, in whichever call
  * it waits.
@@ -25,6 +26,7 @@
 #include <weft/weft.h>
 
 #include "fetch_http.h"
+#include "fetch_pool.h"
 #include "fetch_server.h"
 
 enum { URL_MAX = 2000, TOO_LARGE = 1 << 30 };
@@ -79,18 +81,22 @@ static int connect_to(weft_call *call, const struct url *u)
 	return fd < 0 ? weft_call_fail(call, err, "connect: %s", weft_strerror(err)) : fd;
 }
 
-static int converse(weft_call *call, int fd, const struct url *u, struct http *h)
+/* -EAGAIN: nothing has come, and the connection was one that the server may have closed. */
+static int converse(weft_call *call, int fd, const struct url *u, struct http *h, bool used_before)
 {
-	char text[8192];
-	int size = snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n",
-			    u->path, u->host);
+	char text[12288];
+	int size = snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", u->path, u->host);
 	ssize_t n = weft_send_full(fd, text, (size_t)size, 0);
+	bool answered = false;
 
 	while (n > 0 && h->state < HTTP_DONE && h->size < TOO_LARGE) {
 		n = weft_recv(fd, text, sizeof text, 0);
+		answered |= n > 0;
 		if (n > 0)
 			http_feed(h, text, (size_t)n);
 	}
+	if (used_before && !answered && (n == 0 || n == -EPIPE || n == -ECONNRESET))
+		return -EAGAIN;
 	if (n < 0)
 		return weft_call_fail(call, (int)n, "%s", weft_strerror((int)n));
 	if (h->size >= TOO_LARGE)
@@ -101,25 +107,44 @@ static int converse(weft_call *call, int fd, const struct url *u, struct http *h
 	return 0;
 }
 
+/* Over a connection that is idle, or else a new one. A GET may be sent twice. */
+static int get(weft_call *call, const struct url *u, struct http *h)
+{
+	char origin[sizeof u->host + sizeof u->port];
+	bool used_before;
+	int fd, err;
+
+	snprintf(origin, sizeof origin, "%s:%s", u->host, u->port);
+	do {
+		fd = pool_take(origin);
+		used_before = fd >= 0;
+		if (!used_before)
+			fd = connect_to(call, u);
+		if (fd < 0)
+			return fd;
+		http_begin(h);
+		err = converse(call, fd, u, h, used_before);
+		if (err || h->state != HTTP_DONE || !h->keeps || !pool_give(origin, fd))
+			weft_close(fd);
+	} while (err == -EAGAIN && used_before);
+	return err;
+}
+
 /* The body: arg is a URL with its NUL, result a struct page. */
 static int fetch_url(weft_call *call, const void *arg, void *result)
 {
 	struct page *page = result;
 	struct url *u = weft_call_scratch(call, sizeof *u);
 	struct http *h = weft_call_scratch(call, sizeof *h);
-	int fd, err;
+	int err;
 
 	if (!u || !h)
 		return -ENOMEM;
+	h->status = 0;
+	h->size = 0;
 	err = parse_url(call, arg, u);
-	if (err)
-		return err;
-	fd = connect_to(call, u);
-	if (fd < 0)
-		return fd;
-	memset(h, 0, sizeof *h);
-	err = converse(call, fd, u, h);
-	weft_close(fd);
+	if (!err)
+		err = get(call, u, h);
 	*page = (struct page){.status = h->status, .size = h->size};
 	return err;
 }
@@ -195,6 +220,9 @@ static size_t fetch_all(weft_executor *ex, const struct args *a, bool quiet)
 		if (err)
 			fprintf(stderr, "fetch: %s: %s\n", a->url[i], weft_strerror(err));
 	}
+	/* With nothing to print, the last first: it saves being woken for each. */
+	for (size_t i = quiet ? a->n : 0; t && page && i-- > 0;)
+		weft_future_wait(weft_task_future(&t[i]), WEFT_FOREVER);
 	for (size_t i = 0; t && page && i < a->n; i++) {
 		weft_future_wait(weft_task_future(&t[i]), WEFT_FOREVER);
 		failed += !say(a->url[i], &t[i], quiet);
@@ -225,6 +253,7 @@ static int run_on(const char *spec, const struct args *a)
 		printf("%-12s %8.3f s  %zu of %zu failed\n", weft_executor_name(ex),
 		       (double)(weft_now() - start) / 1e9, failed, a->n);
 	weft_executor_free(ex);
+	pool_end();
 	return failed != 0;
 }
 

@@ -7,6 +7,7 @@
 #define EXAMPLES_FETCH_HTTP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,7 @@ struct http {
 	enum http_state state;
 	int status;               /* 200 and so on */
 	bool chunked, has_length; /* how the end of the body is known */
+	bool keeps;               /* after this answer the connection is good for another */
 	uint64_t left, size;      /* bytes of the body: to come, if known; seen */
 	unsigned lines;
 	size_t used; /* of line */
@@ -79,6 +81,8 @@ static enum http_state http_header(struct http *h)
 		if (strcasecmp(value, "chunked") != 0)
 			return HTTP_BAD; /* we have asked for no other */
 		h->chunked = true;
+	} else if ((value = http_value(h->line, "Connection"))) {
+		h->keeps = h->keeps && !strcasecmp(value, "keep-alive");
 	}
 	return HTTP_HEADER;
 }
@@ -110,6 +114,7 @@ static enum http_state http_line(struct http *h)
 		    !http_number(h->line + 9, strcspn(h->line + 9, " "), 10, &n) || n < 100 || n > 599)
 			return HTTP_BAD;
 		h->status = (int)n;
+		h->keeps = h->line[7] >= '1' && h->line[7] <= '9';
 		return HTTP_HEADER;
 	case HTTP_HEADER:
 		return h->used ? http_header(h) : http_body(h);
@@ -142,10 +147,18 @@ static void http_byte(struct http *h, char c)
 	h->used = 0;
 }
 
+/* For the next answer. (No byte of line is looked at before it is written.) */
+static void http_begin(struct http *h)
+{
+	memset(h, 0, offsetof(struct http, line));
+}
+
 /* Takes n bytes. Afterwards h->state says whether the answer is complete, or bad. */
 static void http_feed(struct http *h, const char *bytes, size_t n)
 {
-	for (size_t i = 0; i < n && h->state < HTTP_DONE;) {
+	size_t i = 0;
+
+	while (i < n && h->state < HTTP_DONE) {
 		if (h->state != HTTP_BODY) {
 			http_byte(h, bytes[i++]);
 			continue;
@@ -158,6 +171,7 @@ static void http_feed(struct http *h, const char *bytes, size_t n)
 		if (!h->left)
 			h->state = h->chunked ? HTTP_CHUNK_END : HTTP_DONE;
 	}
+	h->keeps &= i == n; /* nobody has asked for what follows */
 }
 
 /* The stream has ended: is that the end of the answer? */

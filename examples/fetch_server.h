@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * fetch_server.h -- something to fetch from: a server on 127.0.0.1, in a thread of this program, that answers every
- * request after a set time. One thread and an epoll do for thousands of connections, since all it does is wait.
+ * request after a set time. One thread and an epoll do for thousands of connections, since all it does is wait. A
+ * connection is kept for the next request, unless one side says otherwise.
  *
  *   /chunked...  an answer in chunks     /close...  one that ends with the connection     /none...  a 404
  *   /cut...      half an answer          /slow...   one that never comes                  else     8,192 bytes
+ *   /last...     likewise, and then the connection is closed, without a word of it
  */
 #ifndef EXAMPLES_FETCH_SERVER_H
 #define EXAMPLES_FETCH_SERVER_H
@@ -13,12 +15,14 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <weft/base.h>
@@ -29,7 +33,8 @@ enum { SERVER_BODY = 8192, SERVER_REQUEST_MAX = 2048 };
 struct server_guest {
 	struct server_guest *prev, *next;
 	int fd;
-	weft_time due; /* of the answer; until the request is there, of our patience to end */
+	bool waits, woken; /* for its answer to be due; and epoll has told of it meanwhile */
+	weft_time due;     /* of the answer; until the request is there, of our patience to end */
 	size_t used;
 	char request[SERVER_REQUEST_MAX];
 };
@@ -68,48 +73,60 @@ static void server_part(struct server_line *line, struct server_guest *g)
 	free(g);
 }
 
-static void server_send(int fd, const char *head, size_t body)
+/* True: all of it is sent. It fits into the socket's buffer, so it does not block; if not, so be it. */
+static bool server_send(int fd, const char *head, size_t body)
 {
-	static const char zeros[SERVER_BODY];
+	static char zeros[SERVER_BODY];
+	struct iovec part[] = {{(void *)(uintptr_t)head, strlen(head)}, {zeros, body}};
+	struct msghdr m = {.msg_iov = part, .msg_iovlen = 2};
 
-	/* It all fits into the socket's buffer, so it does not block; if not, so be it. */
-	if (send(fd, head, strlen(head), MSG_NOSIGNAL | MSG_DONTWAIT) > 0 && body)
-		send(fd, zeros, body, MSG_NOSIGNAL | MSG_DONTWAIT);
+	return sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)(part[0].iov_len + body);
 }
 
-static void server_answer(struct server *s, struct server_guest *g)
+/* True: another may follow. */
+static bool server_answer(const struct server_guest *g)
 {
 	const char *path = g->request + 4;
+	bool keeps = strstr(g->request, " HTTP/1.1\r\n") && !strstr(g->request, "\r\nConnection: close");
 	char head[128];
 
-	if (!strncmp(path, "/chunked", 8)) {
-		server_send(g->fd, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n1",
-			    0);
-		server_send(g->fd, "0\r\n0123456789abcdef\r\n0\r\nTrailer: x\r\n\r\n", 0);
-	} else if (!strncmp(path, "/close", 6)) {
+	if (!strncmp(path, "/chunked", 8))
+		return server_send(g->fd,
+				   "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n1",
+				   0) &&
+		       server_send(g->fd, "0\r\n0123456789abcdef\r\n0\r\nTrailer: x\r\n\r\n", 0) && keeps;
+	if (!strncmp(path, "/close", 6)) {
 		server_send(g->fd, "HTTP/1.0 200 OK\n\n", 100);
-	} else if (!strncmp(path, "/none", 5)) {
-		server_send(g->fd, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", 0);
-	} else {
-		snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", SERVER_BODY);
-		server_send(g->fd, head, strncmp(path, "/cut", 4) ? SERVER_BODY : SERVER_BODY / 2);
+		return false;
 	}
-	server_part(&s->waiting, g);
+	if (!strncmp(path, "/none", 5))
+		return server_send(g->fd, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", 0) && keeps;
+	snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%s\r\n", SERVER_BODY,
+		 keeps ? "" : "Connection: close\r\n");
+	if (strncmp(path, "/cut", 4) != 0)
+		return server_send(g->fd, head, SERVER_BODY) && keeps && strncmp(path, "/last", 5) != 0;
+	server_send(g->fd, head, SERVER_BODY / 2);
+	return false;
 }
 
 /* Its request is there: into the line. */
 static void server_queue(struct server *s, struct server_guest *g)
 {
-	epoll_ctl(s->epoll, EPOLL_CTL_DEL, g->fd, NULL);
+	g->waits = true;
 	g->due = weft_after(s->latency);
 	server_leave(&s->reading, g);
 	server_enter(strncmp(g->request, "GET /slow", 9) ? &s->waiting : &s->stuck, g);
 }
 
+/* epoll tells of each arrival once. */
 static void server_read(struct server *s, struct server_guest *g)
 {
-	ssize_t n = recv(g->fd, g->request + g->used, sizeof g->request - 1 - g->used, MSG_DONTWAIT);
+	ssize_t n;
 
+	g->woken = g->waits;
+	if (g->waits)
+		return;
+	n = recv(g->fd, g->request + g->used, sizeof g->request - 1 - g->used, MSG_DONTWAIT);
 	if (n < 0 && errno == EAGAIN)
 		return;
 	if (n <= 0) {
@@ -122,13 +139,29 @@ static void server_read(struct server *s, struct server_guest *g)
 		server_queue(s, g);
 }
 
+/* Its answer is due. */
+static void server_serve(struct server *s, struct server_guest *g)
+{
+	if (!server_answer(g)) {
+		server_part(&s->waiting, g);
+		return;
+	}
+	server_leave(&s->waiting, g);
+	g->waits = false;
+	g->used = 0;
+	g->due = weft_after(s->patience);
+	server_enter(&s->reading, g);
+	if (g->woken)
+		server_read(s, g);
+}
+
 static void server_welcome(struct server *s)
 {
 	int fd;
 
 	while ((fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
 		struct server_guest *g = calloc(1, sizeof *g);
-		struct epoll_event e = {.events = EPOLLIN, .data.ptr = g};
+		struct epoll_event e = {.events = EPOLLIN | EPOLLET, .data.ptr = g};
 		if (!g || epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &e)) {
 			free(g);
 			close(fd);
@@ -169,7 +202,7 @@ static void *server_main(void *server)
 				server_read(s, e[i].data.ptr);
 		}
 		while (s->waiting.first && s->waiting.first->due <= weft_now())
-			server_answer(s, s->waiting.first);
+			server_serve(s, s->waiting.first);
 		while (s->reading.first && s->reading.first->due <= weft_now())
 			server_part(&s->reading, s->reading.first);
 	}

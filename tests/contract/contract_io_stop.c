@@ -49,7 +49,7 @@ static void place_make(struct place *p, int crowd[CROWD])
 	int n = 0;
 	*p = (struct place){.fd = -1, .big = calloc(1, BIG)};
 	if (!p->big || pipe2(p->pipe, O_CLOEXEC) || pipe2(p->full_pipe, O_CLOEXEC) ||
-	    !io_connected(p->peers) || !io_connected(p->full))
+	    !io_connected(p->peers) || !io_connected_near(p->full))
 		abort();
 	io_fill(p->full_pipe[1]);
 	io_fill(p->full[0]);

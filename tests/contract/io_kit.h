@@ -53,7 +53,10 @@ int io_listen(struct sockaddr_in *ret_address, int backlog);
 /* A connection over 127.0.0.1. True: it is there. */
 bool io_connected(int ret_fd[2]);
 
-/* Fills what a write to fd can be put into, and leaves O_NONBLOCK as it was. Bytes. */
+/* The same between sockets that stay full, once they are, until somebody reads. */
+bool io_connected_near(int ret_fd[2]);
+
+/* Fills a pipe or a near connection, and leaves O_NONBLOCK as it was. Bytes. */
 size_t io_fill(int fd);
 
 /* Byte i of what peers send and check. */

@@ -7,7 +7,7 @@ set -eu
 
 fetch=${WEFT_BUILD_DIR:?names the build tree}/examples/fetch
 executors='inline threads:1 threads:2 threads:8 processes:1 processes:2 uring:1 uring:2'
-cases='all_kinds_of_answers many deadline refused bad_urls from_stdin compare usage'
+cases='all_kinds_of_answers many stale_connections deadline refused bad_urls from_stdin compare usage'
 
 # shellcheck source=tests/examples/cases_kit.sh
 . "$(dirname "$0")/cases_kit.sh"
@@ -39,6 +39,15 @@ many() {
 	awk 'BEGIN { for (i = 0; i < 500; i++) print "200 8192 /" i }' >"$tmp/want"
 	for executor in threads:4 processes:4; do
 		expect 0 --serve 500 --latency 1 --executor "$executor"
+	done
+}
+
+# A connection that is kept may be closed by the time that it is wanted again.
+stale_connections() {
+	awk 'BEGIN { for (i = 0; i < 40; i++) print "200 8192 /last" i }' >"$tmp/want"
+	sed 's/.* //' "$tmp/want" >"$tmp/in"
+	for executor in $executors; do
+		expect 0 --serve 0 --latency 1 --executor "$executor" - <"$tmp/in"
 	done
 }
 

@@ -26,16 +26,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct http whole, pieces;
 	static const size_t piece[] = {1, 3, 1000};
 
-	whole = (struct http){.status = 0};
+	http_begin(&whole);
 	if (size)
 		feed_in_pieces(&whole, data, size, size);
 	fuzz_check(whole.size <= size && whole.used < sizeof whole.line);
 	fuzz_check(whole.state != HTTP_DONE || (whole.status >= 200 && whole.status < 600));
 	for (size_t i = 0; i < sizeof piece / sizeof *piece; i++) {
-		pieces = (struct http){.status = 0};
+		http_begin(&pieces);
 		feed_in_pieces(&pieces, data, size, piece[i]);
 		fuzz_check(pieces.state == whole.state && pieces.status == whole.status);
 		fuzz_check(pieces.size == whole.size && http_end(&pieces) == http_end(&whole));
+		fuzz_check(whole.state != HTTP_DONE || pieces.keeps == whole.keeps);
 	}
 	return 0;
 }

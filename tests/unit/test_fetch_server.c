@@ -52,3 +52,34 @@ TEST(nothing_is_left_of_guests_when_it_ends)
 		if (i != 0 && i != 5)
 			close(fd[i]);
 }
+
+static size_t answer_size(int fd, size_t wanted)
+{
+	char text[3 * SERVER_BODY];
+
+	return (size_t)recv(fd, text, wanted, MSG_WAITALL);
+}
+
+/* Two requests in a row, and one that comes while another waits for its answer: all over one connection. */
+TEST(a_connection_is_kept)
+{
+	static const char ask[] = "GET / HTTP/1.1\r\n\r\n", last[] = "GET / HTTP/1.0\r\n\r\n";
+	const size_t whole = strlen("HTTP/1.1 200 OK\r\nContent-Length: 8192\r\n\r\n") + SERVER_BODY;
+	struct server server;
+	int fd;
+	char c;
+
+	REQUIRE_EQ(server_start(&server, WEFT_MS(20), WEFT_SECONDS(60)), 0);
+	fd = visit(&server, ask);
+	CHECK_EQ(answer_size(fd, whole), whole);
+	REQUIRE(send(fd, ask, strlen(ask), MSG_NOSIGNAL) > 0);
+	test_sleep_ms(5);
+	REQUIRE(send(fd, last, strlen(last), MSG_NOSIGNAL) > 0);
+	CHECK_EQ(answer_size(fd, whole), whole);
+	CHECK_EQ(answer_size(fd, whole), whole);
+	while (recv(fd, &c, 1, 0) > 0)
+		;
+	CHECK_EQ(recv(fd, &c, 1, 0), 0); /* HTTP/1.0: no more */
+	server_end(&server);
+	close(fd);
+}
