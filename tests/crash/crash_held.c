@@ -97,11 +97,14 @@ static bool check(bool killed)
 	return outer && now.deaths;
 }
 
+static size_t both; /* deaths with either marked */
+
 /* False: it has run to its end. */
-static bool play(struct tracer *t, enum traced (*how)(struct tracer *t), size_t *io_both)
+static bool play(struct tracer *t, const void *scene, enum traced (*how)(struct tracer *t))
 {
 	enum traced state;
 
+	(void)scene; /* there is one */
 	set_up();
 	tracer_fork(t, put_while_holding, NULL);
 	tracer_go(t);
@@ -110,24 +113,16 @@ static bool play(struct tracer *t, enum traced (*how)(struct tracer *t), size_t 
 	while (state == TRACED_ASLEEP);
 	if (state == TRACED_STOPPED)
 		tracer_kill(t);
-	*io_both += check(state == TRACED_STOPPED);
+	both += check(state == TRACED_STOPPED);
 	take_down();
 	return state == TRACED_STOPPED;
 }
 
 TEST(held_while_killed_putting)
 {
-	struct tracer t = {0};
-	size_t points = 0, both = 0;
-
-	play(&t, tracer_note, &both);
-	for (size_t k = 0; tracer_next(&t); k++)
-		if (k % STRIDE == 0)
-			points += play(&t, tracer_run, &both);
-	printf("killed at %zu points, with both at %zu\n", points, both);
-	CHECK(points >= 200 / STRIDE);
+	CHECK(tracer_play_all(play, NULL, STRIDE) >= 200 / STRIDE);
+	printf("with both at %zu\n", both);
 	CHECK(both >= 30 / STRIDE);
-	tracer_fini(&t);
 }
 
 /* ---- In a program's own sandbox ---- */

@@ -16,7 +16,6 @@
 #include "crash_kit.h"
 #include "crash_tracer.h"
 
-/* Who has to wait passes by so many instructions that every third one is looked at. */
 #if defined(__SANITIZE_ADDRESS__) || TEST_UNDER_TSAN
 enum { STRIDE = 17 };
 #else
@@ -180,8 +179,9 @@ static void check(const struct scene *scene, bool killed, bool has, struct rival
 }
 
 /* False: it has run to its end. */
-static bool play(struct tracer *t, const struct scene *scene, enum traced (*how)(struct tracer *t))
+static bool play(struct tracer *t, const void *arg, enum traced (*how)(struct tracer *t))
 {
+	const struct scene *scene = arg;
 	struct rival rival = {.scene = scene};
 	bool holds = scene->held, has;
 	enum traced state;
@@ -216,17 +216,11 @@ static bool play(struct tracer *t, const struct scene *scene, enum traced (*how)
 
 static void play_all(const struct scene *scene)
 {
-	struct tracer t = {0};
-	size_t points = 0;
+	/* Who has to wait passes by so many instructions that every third one is looked at. */
+	size_t stride = STRIDE * (scene->held ? 3 : 1);
 
 	s = test_memory(sizeof *s);
-	play(&t, scene, tracer_note);
-	for (size_t k = 0; tracer_next(&t); k++)
-		if (k % (size_t)(STRIDE * (scene->held ? 3 : 1)) == 0)
-			points += play(&t, scene, tracer_run);
-	printf("killed at %zu points\n", points);
-	CHECK(points >= 30 / STRIDE);
-	tracer_fini(&t);
+	CHECK(tracer_play_all(play, scene, stride) >= 30 / STRIDE);
 }
 
 TEST(locks_killed_with_a_lock)

@@ -255,8 +255,9 @@ static void check(const struct scene *s, struct sleeper *sleeper)
 /* ---- Every instruction ---- */
 
 /* False: it has run to its end, or gone to sleep before it. */
-static bool play(struct tracer *t, const struct scene *s, enum traced (*how)(struct tracer *t))
+static bool play(struct tracer *t, const void *arg, enum traced (*how)(struct tracer *t))
 {
+	const struct scene *s = arg;
 	struct sleeper sleeper;
 	enum traced state;
 
@@ -275,16 +276,7 @@ static bool play(struct tracer *t, const struct scene *s, enum traced (*how)(str
 
 static void play_all(const struct scene *s)
 {
-	struct tracer t = {0};
-	size_t points = 0;
-
-	play(&t, s, tracer_note);
-	for (size_t k = 0; tracer_next(&t); k++)
-		if (k % STRIDE == 0)
-			points += play(&t, s, tracer_run);
-	printf("killed at %zu points\n", points);
-	CHECK(points >= s->points / STRIDE);
-	tracer_fini(&t);
+	CHECK(tracer_play_all(play, s, STRIDE) >= s->points / STRIDE);
 }
 
 TEST(queue_killed_putting)

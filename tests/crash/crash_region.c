@@ -190,8 +190,9 @@ static void check_whole(const struct scene *s)
 }
 
 /* False: it has run to its end. */
-static bool play(struct tracer *t, const struct scene *s, enum traced (*how)(struct tracer *t))
+static bool play(struct tracer *t, const void *arg, enum traced (*how)(struct tracer *t))
 {
+	const struct scene *s = arg;
 	enum traced state;
 
 	set_up(s);
@@ -208,16 +209,7 @@ static bool play(struct tracer *t, const struct scene *s, enum traced (*how)(str
 
 static void play_all(const struct scene *s)
 {
-	struct tracer t = {0};
-	size_t points = 0;
-
-	play(&t, s, tracer_note);
-	for (size_t k = 0; tracer_next(&t); k++)
-		if (k % STRIDE == 0)
-			points += play(&t, s, tracer_run);
-	printf("killed at %zu points\n", points);
-	CHECK(points >= 60 / STRIDE);
-	tracer_fini(&t);
+	CHECK(tracer_play_all(play, s, STRIDE) >= 60 / STRIDE);
 }
 
 TEST(region_killed_taking_from_a_slab)

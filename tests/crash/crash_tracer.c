@@ -307,3 +307,17 @@ void tracer_fini(struct tracer *t)
 	free(t->noted);
 	*t = (struct tracer){0};
 }
+
+size_t tracer_play_all(tracer_play *play, const void *scene, size_t stride)
+{
+	struct tracer t = {0};
+	size_t points = 0;
+
+	play(&t, scene, tracer_note);
+	for (size_t k = 0; tracer_next(&t); k++)
+		if (k % stride == 0)
+			points += play(&t, scene, tracer_run);
+	printf("killed at %zu points\n", points);
+	tracer_fini(&t);
+	return points;
+}

@@ -59,4 +59,12 @@ void tracer_release(struct tracer *t);
 
 void tracer_fini(struct tracer *t);
 
+/* One life of a process: tracer_fork, then how until it does not say TRACED_ASLEEP, then what is to be checked. True:
+ * it has been killed at the point. */
+typedef bool tracer_play(struct tracer *t, const void *scene, enum traced (*how)(struct tracer *t));
+
+/* Plays the scene once to note its points, and then for each stride-th of them. Says and returns at how many it has
+ * been killed. */
+size_t tracer_play_all(tracer_play *play, const void *scene, size_t stride);
+
 #endif
