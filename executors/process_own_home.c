@@ -76,17 +76,22 @@ static int make(enum weft_start start, weft_process *p)
 	return err;
 }
 
+/* Who has entered is at once as good as out again, with an answer, if the nursery dies: so what says that it has
+ * been in is not p->home. */
 static bool find(enum weft_start start, weft_process *p)
 {
+	bool found = false;
+
 	weft__lock(&own.lock);
-	for (struct list_node *n = own.homes; n && !p->home; n = list_after(own.homes, n)) {
+	for (struct list_node *n = own.homes; n && !found; n = list_after(own.homes, n)) {
 		struct own_home *h = list_entry(n, struct own_home, node);
 
-		if (h->base.start == start && !process_files_lost(&h->base))
+		found = h->base.start == start && !process_files_lost(&h->base);
+		if (found)
 			enter(h, p);
 	}
 	weft__unlock(&own.lock);
-	return p->home;
+	return found;
 }
 
 int own_home_enter(weft_process *p, enum weft_start start)

@@ -202,7 +202,9 @@ static void await_end(weft_process *p)
  * it, and it is about to. Out of own.homes already. */
 static void lose(struct own_home *h)
 {
+	weft__lock(&own.lock); /* or own_spawn might write to whatever gets the socket's number next */
 	process_home_lose(&h->base);
+	weft__unlock(&own.lock);
 	for (struct list_node *n = h->processes; n; n = h->processes) {
 		weft_process *p = list_entry(n, weft_process, node);
 		struct weft__death death = {.pid = p->pid, .signal = SIGKILL};

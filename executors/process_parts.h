@@ -77,6 +77,7 @@ struct lane_end {
 	bool garbage;      /* killed for what it wrote */
 	bool useful;       /* has done a task */
 	bool interrupted;  /* died with a task begun */
+	bool counted;      /* among the pool's deaths, if it is one */
 };
 
 struct process_pool {

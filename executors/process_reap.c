@@ -309,6 +309,16 @@ void lane_close(struct lane_end *e)
 	e->retry_at = WEFT_FOREVER;
 }
 
+/* Before anybody hears that a task is lost: who does may ask at once how many have died. */
+static void count_death(struct process_pool *p, struct lane_end *e, const struct weft__death *d)
+{
+	if (e->counted)
+		return;
+	e->counted = true;
+	/* One that ended by itself, idle, has reached max_tasks or was told to leave. */
+	p->deaths += !e->killed && !e->leaving && (d->signal || e->interrupted);
+}
+
 bool lane_lose(struct process_pool *p, struct lane_end *e, const struct weft__death *d,
 	       struct departures *ret)
 {
@@ -334,6 +344,7 @@ bool lane_lose(struct process_pool *p, struct lane_end *e, const struct weft__de
 		if (lost) {
 			/* Relaxed: under the lock. */
 			one->large = atom_load(&weft__future(t)->place, relaxed);
+			count_death(p, e, d);
 			return true;
 		}
 		ret->n--;
@@ -344,8 +355,7 @@ bool lane_lose(struct process_pool *p, struct lane_end *e, const struct weft__de
 
 void lane_bury(struct process_pool *p, struct lane_end *e, const struct weft__death *d)
 {
-	/* One that ended by itself, idle, has reached max_tasks or was told to leave. */
-	p->deaths += !e->killed && !e->leaving && (d->signal || e->interrupted);
+	count_death(p, e, d);
 	lane_ended(p, e, d);
 	release_lane(e);
 }
@@ -391,5 +401,5 @@ void lane_start(struct process_pool *p, unsigned i)
 	e->born = weft_now();
 	e->given = 0;
 	p->armed = false; /* it does not know yet */
-	e->killed = e->overdue = e->garbage = e->useful = e->interrupted = false;
+	e->killed = e->overdue = e->garbage = e->useful = e->interrupted = e->counted = false;
 }

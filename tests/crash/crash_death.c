@@ -185,6 +185,21 @@ TEST(death_of_the_only_worker)
 	weft_executor_free(ex);
 }
 
+/* Who sees that the task is lost finds the death counted. It does not sleep, so as to look at once. */
+TEST(death_is_counted_before_it_is_told)
+{
+	weft_executor *ex = crash_open("processes:1");
+	struct crash_order order = {.word = 3, .how = CRASH_KILL};
+	test_board(&order.ref);
+	for (uint64_t i = 1; i <= 50; i++) {
+		weft_task killer = crash_task(crash_die_fn, &order);
+		REQUIRE_EQ(weft_submit(ex, &killer), 0);
+		while (weft_future_status(weft_task_future(&killer)) == -EINPROGRESS) {}
+		CHECK_EQ(crash_stats(ex).deaths, i);
+	}
+	weft_executor_free(ex);
+}
+
 TEST(death_of_a_running_worker_from_outside)
 {
 	weft_executor *ex = crash_open("processes:2");

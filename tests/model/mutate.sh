@@ -33,8 +33,10 @@ END
 for program; do
 	"$program" --list | awk -v prog="$program" 'NF == 1 { print prog, $1 }'
 done >"$dir/models"
-xargs -P "$(nproc)" -L 1 sh -c 'sh "$0" "$2" "$3" "$1"' "$dir/come_by.sh" "$most" <"$dir/models" >"$dir/lines" || exit 1
-sort -n "$dir/lines" >"$dir/sites"
+# A file for each: what two write into one would lie line in line.
+xargs -P "$(nproc)" -L 1 sh -c 'sh "$0" "$3" "$4" "$2" >"$1/lines.$$"' "$dir/come_by.sh" "$dir" "$most" \
+	<"$dir/models" || exit 1
+cat "$dir"/lines.* | sort -n >"$dir/sites"
 
 # The mutants, each a file with its models, the quickest first.
 awk -F '|' -v dir="$dir" '
