@@ -32,6 +32,9 @@
 
 #define RESERVE_STAY WEFT_MS(500)
 
+/* More who look at the same queue hold up who puts in there more than they find: decision 0150. */
+enum { SEARCHERS = 4 };
+
 static void push_front(struct list_node **head, struct list_node *n)
 {
 	list_append(head, n);
@@ -415,6 +418,7 @@ int thread_seats_start(struct thread_pool *p, unsigned n)
 	p->size = n; /* before the first of them looks */
 	/* Half of the threads at most, and half of the processors, which those have use for who work. */
 	p->searchers = least(n, processors(p)) > 1 ? least(n, processors(p)) / 2 : 1;
+	p->searchers = least(p->searchers, SEARCHERS);
 	while (p->threads < n && !err)
 		err = add_thread(p, &p->seat[p->threads], false);
 	p->size = p->threads;

@@ -113,7 +113,7 @@ function allowed(dir, file, name) {
 	if (dir == "executors")
 		return has("core", name) || has("ipc", name) ||
 			(has("executors", name) && family(name) == family(file))
-	if (dir ~ /^tests\/(unit|model|fuzz)$/)
+	if (dir ~ /^tests\/(unit|model|sim|fuzz)$/)
 		return 1
 	if (dir "/" file == "bench/peers/peer_context.c" && name == "context.h")
 		return 1 # it measures the switch, which no public function shows by itself

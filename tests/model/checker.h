@@ -16,10 +16,11 @@
 #ifndef TESTS_MODEL_CHECKER_H
 #define TESTS_MODEL_CHECKER_H
 
+#include "checker_fiber.h"
 #include "model.h"
 #include "model_atomic.h"
 
-enum { LOCS = 192, STORES = 8192, STEPS = 4000, SPIN_LOCS = 8, SPIN_MAX = 1000, LOCALS = 4096, NAMES = 48 };
+enum { LOCS = 192, STORES = 8192, STEPS = 4000, SPIN_LOCS = 8, SPIN_MAX = 1000, NAMES = 48 };
 
 /* What a thread, or a message, knows: of each word, the oldest store that may still be read; of each
  * thread, how far it has come. Entries from n on are 0. */
@@ -53,10 +54,10 @@ struct thread {
 	void *arg;
 	enum state state;
 	bool mortal;
-	struct view cur; /* what it knows */
-	struct view acq; /* what it would know by an acquire fence: it read that, relaxed */
-	struct view rel; /* what it knew at its last release fence: its relaxed stores carry that */
-	void *stack, *sp;
+	struct view cur;    /* what it knows */
+	struct view acq;    /* what it would know by an acquire fence: it read that, relaxed */
+	struct view rel;    /* what it knew at its last release fence: its relaxed stores carry that */
+	struct fiber fiber; /* 0: the body's, while threads run */
 	const struct model_site *last;
 	bool fresh;   /* it has done nothing since it was chosen to run */
 	bool reading; /* its last operation was a load that may read old stores */
@@ -69,8 +70,7 @@ struct thread {
 	unsigned n_seen, pauses;
 	bool impatient, stuck;
 	uint16_t seen[SPIN_LOCS], seen_at[SPIN_LOCS];
-	int priority;                 /* PCT */
-	unsigned char locals[LOCALS]; /* its _Thread_local variables while another one runs */
+	int priority; /* PCT */
 };
 
 /* One execution. */
@@ -157,13 +157,5 @@ void sites_weaken(const char *key); /* exits if there is no such site */
 void sites_print(void);
 const char *order_name(enum model_order order);
 const char *op_name(enum model_op op);
-
-/* fiber */
-void fiber_make(struct thread *t, void (*entry)(void));
-void fiber_switch(void **save, void *to);
-void locals_reset(void);
-void locals_copy(struct thread *to); /* of the thread that runs */
-void locals_swap(struct thread *from, const struct thread *to);
-bool is_local(uintptr_t address);
 
 #endif

@@ -7,7 +7,7 @@
  * To the system all this is one thread, with one copy of each _Thread_local variable of the program. So they
  * are exchanged at each switch.
  */
-#include "checker.h"
+#include "checker_fiber.h"
 
 #include <link.h>
 #include <stdio.h>
@@ -15,7 +15,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { STACK = 128 * 1024, GUARD = 4096 };
+enum { STACK = 1024 * 1024, GUARD = 4096 }; /* what is not touched costs nothing */
+
+static void locals_swap(struct fiber *from, const struct fiber *to);
 
 static void *new_stack(void)
 {
@@ -51,50 +53,43 @@ __asm__(".text\n"
 	"	ret\n"
 	".size checker_switch, .-checker_switch\n");
 
-void fiber_make(struct thread *t, void (*entry)(void))
+void fiber_make(struct fiber *f, void (*entry)(void))
 {
 	void **sp;
 
-	if (!t->stack)
-		t->stack = new_stack();
-	sp = (void **)(void *)((char *)t->stack + STACK);
+	if (!f->stack)
+		f->stack = new_stack();
+	sp = (void **)(void *)((char *)f->stack + STACK);
 	*--sp = NULL; /* where entry would return to: it does not */
 	*--sp = (void *)(uintptr_t)entry;
 	for (int i = 0; i < 6; i++)
 		*--sp = NULL;
-	t->sp = sp;
+	f->sp = sp;
 }
 
-void fiber_switch(void **save, void *to)
+void fiber_switch(struct fiber *from, struct fiber *to)
 {
-	checker_switch(save, to);
+	locals_swap(from, to);
+	checker_switch(&from->sp, to->sp);
 }
 
 #else
 
-#include <ucontext.h>
-
-static ucontext_t contexts[MODEL_THREADS + 1];
-
-void fiber_make(struct thread *t, void (*entry)(void))
+void fiber_make(struct fiber *f, void (*entry)(void))
 {
-	ucontext_t *c = &contexts[t - run.thread];
-
-	if (!t->stack)
-		t->stack = new_stack();
-	getcontext(c);
-	c->uc_stack.ss_sp = (char *)t->stack + GUARD;
-	c->uc_stack.ss_size = STACK - GUARD;
-	c->uc_link = NULL;
-	makecontext(c, entry, 0);
-	t->sp = c;
+	if (!f->stack)
+		f->stack = new_stack();
+	getcontext(&f->context);
+	f->context.uc_stack.ss_sp = (char *)f->stack + GUARD;
+	f->context.uc_stack.ss_size = STACK - GUARD;
+	f->context.uc_link = NULL;
+	makecontext(&f->context, entry, 0);
 }
 
-void fiber_switch(void **save, void *to)
+void fiber_switch(struct fiber *from, struct fiber *to)
 {
-	if (!*save) /* the body's, the first time */
-		*save = &contexts[MODEL_THREADS];
-	swapcontext(*save, to);
+	locals_swap(from, to);
+	swapcontext(&from->context, &to->context);
 }
 
 #endif
@@ -129,17 +124,24 @@ void locals_reset(void)
 	found = true;
 	locals = fresh;
 	dl_iterate_phdr(find_locals, NULL);
-	if (locals_size > sizeof fresh)
-		too_large("variables of a thread");
+	if (locals_size > sizeof fresh) {
+		fprintf(stderr, "model: more than %d bytes of variables of a thread\n", LOCALS);
+		exit(2);
+	}
 	memcpy(fresh, locals, locals_size);
 }
 
-void locals_copy(struct thread *to)
+void locals_copy(struct fiber *to)
 {
 	memcpy(to->locals, locals, locals_size);
 }
 
-void locals_swap(struct thread *from, const struct thread *to)
+void locals_fresh(struct fiber *to)
+{
+	memcpy(to->locals, fresh, locals_size);
+}
+
+static void locals_swap(struct fiber *from, const struct fiber *to)
 {
 	memcpy(from->locals, locals, locals_size);
 	memcpy(locals, to->locals, locals_size);

@@ -18,7 +18,6 @@ enum { BY_CHANCE = 16 }; /* times as many old reads, where they are not tried on
 
 struct run run;
 
-static void *body_sp; /* where model_run was called */
 static jmp_buf body_end;
 
 /* The options of one scheduling decision. */
@@ -64,7 +63,7 @@ void fail(enum model_failure failure, const char *fmt, ...)
 	run.failure = failure;
 	if (!run.running)
 		longjmp(body_end, 1);
-	fiber_switch(&run.thread[run.current].sp, body_sp);
+	fiber_switch(&run.thread[run.current].fiber, &run.thread[0].fiber);
 	abort();
 }
 
@@ -155,8 +154,7 @@ static void switch_to(unsigned thread)
 	if (from == to)
 		return;
 	run.current = thread;
-	locals_swap(from, to);
-	fiber_switch(&from->sp, thread ? to->sp : body_sp);
+	fiber_switch(&from->fiber, &to->fiber);
 }
 
 static unsigned add(struct option *o, unsigned n, unsigned thread, enum action action)
@@ -337,8 +335,8 @@ static void make_ready(struct thread *t, unsigned number)
 
 	view_join(&t->cur, &body->cur);
 	t->cur.clock[number] = 1;
-	locals_copy(t);
-	fiber_make(t, fiber_body);
+	locals_copy(&t->fiber);
+	fiber_make(&t->fiber, fiber_body);
 }
 
 static unsigned choose_first(void)
@@ -362,8 +360,7 @@ void model_run(void)
 	body->cur.clock[0]++;
 	run.running = true;
 	run.current = choose_first();
-	locals_swap(body, &run.thread[run.current]);
-	fiber_switch(&body_sp, run.thread[run.current].sp);
+	fiber_switch(&body->fiber, &run.thread[run.current].fiber);
 	run.running = false;
 	run.current = 0;
 	if (run.failure)

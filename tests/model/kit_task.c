@@ -4,10 +4,7 @@
  */
 #include "kit_task.h"
 
-#include "io_wait.h"
-#include "offload.h"
 #include "own_thread.h"
-#include "ready.h"
 #include "spin.h"
 
 #include <errno.h>
@@ -82,52 +79,10 @@ unsigned weft_cpu_count(void)
 	return 1;
 }
 
-weft_executor *weft_inline(void)
-{
-	return NULL;
-}
-
 int weft__thread_start(pthread_t *ret, void *(*fn)(void *), void *arg)
 {
 	(void)ret;
 	(void)fn;
 	(void)arg;
 	return -EAGAIN;
-}
-
-/* No model waits for a descriptor. */
-int weft__park_ready(struct weft__parker *p, weft_time deadline)
-{
-	(void)p, (void)deadline;
-	return -ENOTSUP;
-}
-
-weft_time weft__ready_slice(const struct weft__parker *p)
-{
-	(void)p;
-	return WEFT_FOREVER;
-}
-
-void weft__bell_close(void)
-{
-}
-
-void weft__bells_forked(void)
-{
-}
-
-void weft__io_waits_reset(void)
-{
-}
-
-void weft__offload_open(void)
-{
-}
-
-void weft__offload_close(void)
-{
-}
-
-void weft__offload_reset(void)
-{
 }
