@@ -7,7 +7,8 @@ install(TARGETS weft_headers weft_static weft_shared
 	EXPORT weftTargets
 	ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
 	LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
-	FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+	FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+	FILE_SET adapters DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(EXPORT weftTargets NAMESPACE weft:: DESTINATION ${package_dir})
 
 configure_package_config_file(cmake/weftConfig.cmake.in weftConfig.cmake

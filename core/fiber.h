@@ -15,6 +15,15 @@
 
 struct weft__fiber;
 
+/* The C++ exceptions that are being handled, as its ABI (Itanium, 2.2.2) has them for each thread. Those of a fiber that
+ * waits inside a handler must not be taken for another's. */
+struct weft__handled {
+	void *caught;
+	unsigned uncaught;
+};
+
+struct weft__handled *weft__handled_here(void); /* thrown.c; NULL: no C++ in this program */
+
 /* All but wake belong to the fiber itself, which calls them for itself. */
 struct weft__engine {
 	/* Suspends f until wake. 0; -ETIMEDOUT: deadline; -ECANCELED, if interruptible: f's task was told to give
@@ -46,10 +55,12 @@ struct weft__engine {
 /* What all engines have in common; theirs lies around it. */
 struct weft__fiber {
 	const struct weft__engine *engine;
-	weft_executor *ex; /* whose task it runs */
+	weft_executor *ex;                  /* whose task it runs */
+	struct weft__handled *handled_here; /* its thread's: thrown.c; or NULL */
 	/* While it does not run. */
 	weft_call *call;
 	struct weft__releases releases;
+	struct weft__handled handled;
 };
 
 /* Who has fibers that wait for descriptors: told of each that weft_close is about to close, by its thread, with a
@@ -70,6 +81,10 @@ static inline void weft__fiber_pass(struct weft__fiber *from, struct weft__fiber
 	if (weft__releases.busy || to->releases.busy) {
 		from->releases = weft__releases;
 		weft__releases = to->releases;
+	}
+	if (from->handled_here) {
+		from->handled = *from->handled_here;
+		*from->handled_here = to->handled;
 	}
 	weft__fiber = to->engine ? to : NULL;
 }

@@ -313,8 +313,8 @@ void weft__release(struct weft__link *links); /* chained by node.next */
 void weft__release_all_pending(void);
 /* What the thread, or its fiber, is to release. */
 struct weft__releases {
-	struct weft__link *first, *last;
 	bool busy; /* it is about it; else there is nothing */
+	struct weft__link *first, *last;
 };
 extern _Thread_local struct weft__releases weft__releases WEFT__TLS;
 #define weft__pending (weft__releases.first)

@@ -109,7 +109,10 @@ static struct uring_fiber *make_fiber(struct uring_lane *l)
 	    weft__stack_new(&l->stacks, &stack))
 		return NULL;
 	f = (struct uring_fiber *)(void *)(stack.low + stack.size - size);
-	*f = (struct uring_fiber){.base = {.engine = &l->driver->engine, .ex = l->pool->ex}, .lane = l};
+	*f = (struct uring_fiber){.base = {.engine = &l->driver->engine,
+					   .ex = l->pool->ex,
+					   .handled_here = l->self.base.handled_here},
+				  .lane = l};
 	f->woken.fiber = f->told.fiber = f;
 	weft__context_init(&f->context, stack.low, stack.size - size, fiber_main, f);
 	f->all = l->all;
@@ -228,6 +231,7 @@ static int open_lane(struct uring_lane *l)
 	l->id = gettid();
 	l->err = &errno;
 	l->self.lane = l;
+	l->self.base.handled_here = weft__handled_here();
 	weft__context_adopt(&l->self.context);
 	return l->driver->open(l);
 }

@@ -84,12 +84,12 @@ struct uring_fiber {
 	uint8_t phase;    /* enum uring_phase */
 	bool has_parker;
 	/* What a switch and a request touch besides. */
-	bool interruptible;  /* wakes when the task is told to give up */
-	bool closed;         /* its descriptor, by weft_close, while it waited; else false */
-	uint16_t generation; /* of the request */
-	int fd;              /* that it waits for */
-	struct weft__fiber base;
+	bool interruptible;    /* wakes when the task is told to give up */
+	bool closed;           /* its descriptor, by weft_close, while it waited; else false */
+	uint16_t generation;   /* of the request */
+	int fd;                /* that it waits for */
 	const weft_call *call; /* of what it does when its task is told to give up */
+	struct weft__fiber base;
 	/* The rest. */
 	struct list_node on_fd; /* in the row of it */
 	short events;           /* uring_poll.c: that it waits for there */

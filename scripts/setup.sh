@@ -42,7 +42,10 @@ if [ "$what" = test ]; then
 	have clang || need clang-14 clang-14
 	have clang-format || need clang-format-14 clang-format-14
 	need gdb gdb
+	need libglib2.0-dev
+	need libjxl-dev
 	need libsodium23
+	need libuv1-dev
 	need spin spin
 	need valgrind valgrind
 fi

@@ -30,6 +30,11 @@
 #include <weft/executor.h>
 #include <weft/task.h>
 
+#ifdef __cplusplus
+extern "C" {
+#define _Noreturn [[noreturn]]
+#endif
+
 /* TSan cannot start threads in a fork of a program with threads. */
 #if defined(__SANITIZE_THREAD__)
 #define TEST_UNDER_TSAN 1
@@ -199,4 +204,7 @@ void test_hold_end(struct test_hold *h);
  * which are no zombies. Returns how many there are, even if more than n. */
 size_t test_processes(const char *comm, pid_t ret[], size_t n);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

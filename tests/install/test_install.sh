@@ -73,6 +73,12 @@ cxx17)
 	"$CXX" -std=c++17 $strict $no_id $(pkg --cflags) "$consumer/consumer.cpp" -o "$dir/program" $(pkg --libs)
 	needs_weft yes "$dir/program"
 	LD_LIBRARY_PATH=$(libdir) "$dir/program"
+	# The headers that hold code are there too, and those that need no other library stand alone.
+	for header in glib.h jxl.h parallel_for.h uv.h weft.hpp; do
+		[ -f "$dir/prefix/include/weft/$header" ]
+	done
+	printf '#include <weft/parallel_for.h>\n#include <weft/weft.hpp>\n' |
+		"$CXX" -std=c++20 $strict $(pkg --cflags) -fsyntax-only -x c++ -
 	;;
 find-package)
 	cmake_build -DCMAKE_PREFIX_PATH="$dir/prefix"

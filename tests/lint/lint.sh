@@ -4,7 +4,8 @@
 # lint.sh RULE [ROOT] -- checks one rule of the house over the whole tree. sh and awk, nothing else.
 #
 #   layers           an #include points downwards: core < ipc < executors; one executor knows no other;
-#                    examples, bench, tests/contract and tests/crash know the public headers only
+#                    examples, bench, tests/contract and tests/crash know the public headers only; nothing of the
+#                    library knows an adapter
 #   atomics          stdatomic.h in core/atomic.h only, and in tests/chaos, which takes its place; nowhere else
 #                    atomic builtins, or volatile in its stead, but in weft/spawn_inline.h, which is compiled
 #                    into programs
@@ -86,7 +87,7 @@ case $rule in
 layers)
 	# The rule about a quoted include: in which folders the file may lie. Angle brackets are for the
 	# system and for <weft/...>.
-	check "$(files '*.c' '*.h' '*.cc' '*.cpp')" '
+	check "$(files '*.c' '*.h' '*.cc' '*.cpp' '*.hpp')" '
 function has(folder, name) {
 	if (!((folder, name) in there))
 		there[folder, name] = (getline ignored < (folder "/" name)) >= 0
@@ -104,7 +105,7 @@ function family(name) {
 	return name
 }
 function allowed(dir, file, name) {
-	if (dir ~ /^include/)
+	if (dir ~ /^(include|adapters)/)
 		return 0
 	if (dir == "core")
 		return has("core", name)
@@ -129,8 +130,10 @@ FNR == 1 {
 	if (name ~ /<weft\//) {
 		sub(/.*<weft\//, "", name)
 		sub(/>.*/, "", name)
-		if (name ~ /\// || !has("include/weft", name))
+		if (name ~ /\// || !(has("include/weft", name) || has("adapters/weft", name)))
 			print FILENAME ":" FNR ": there is no public header weft/" name
+		else if ((name ~ /\.hpp$/ || has("adapters/weft", name)) && FILENAME !~ /^(examples|tests|bench)\/|\.hpp$/)
+			print FILENAME ":" FNR ": weft/" name " is for programs"
 		next
 	}
 	if (name !~ /"/) {
@@ -151,11 +154,12 @@ atomics)
 	# that it does more than its outputs show. Tests are programs
 	# that share words between processes and crash on purpose; they may use builtins and volatile. Peers in
 	# benchmarks know nothing of ours.
-	check "$(files '*.c' '*.h' '*.cc' '*.cpp')" "$code"'
+	check "$(files '*.c' '*.h' '*.cc' '*.cpp' '*.hpp')" "$code"'
 FILENAME == "core/atomic.h" || FILENAME == "include/weft/spawn_inline.h" || FILENAME ~ /^bench\/peers\// { next }
 {
 	line = code($0)
-	if (line ~ /#[ \t]*include[ \t]*<(stdatomic\.h|atomic)>/ && FILENAME != "tests/chaos/chaos_atomic.h")
+	if (line ~ /#[ \t]*include[ \t]*<(stdatomic\.h|atomic)>/ && FILENAME != "tests/chaos/chaos_atomic.h" &&
+	    FILENAME !~ /^tests\/.*\.cpp$/)
 		print FILENAME ":" FNR ": only core/atomic.h includes stdatomic.h"
 	if (FILENAME ~ /^tests\//)
 		next
@@ -169,18 +173,19 @@ FILENAME == "core/atomic.h" || FILENAME == "include/weft/spawn_inline.h" || FILE
 }'
 	;;
 file-length)
-	check "$(files '*.c' '*.h' '*.cc' '*.cpp' '*.S' '*.sh')" '
+	check "$(files '*.c' '*.h' '*.cc' '*.cpp' '*.hpp' '*.S' '*.sh')" '
 FNR == 501 { print FILENAME ":501: a file has 500 lines at most" }'
 	;;
 function-length)
-	check "$(files '*.c' '*.h' '*.cc' '*.cpp')" '
-FNR == 1 { start = 0 }
-/^{/     { start = FNR }
+	check "$(files '*.c' '*.h' '*.cc' '*.cpp' '*.hpp')" '
+FNR == 1 { start = 0; before = "" }
+/^{/     { start = before ~ /^(template <.*> )?(class|struct|union|namespace) / ? 0 : FNR }
 /^}/     {
 	if (start && FNR - start + 1 > 80)
 		print FILENAME ":" start ": a function has 80 lines at most, this one " FNR - start + 1
 	start = 0
-}'
+}
+{ before = $0 }'
 	;;
 docs)
 	check "$(files '*.h' | grep '^include/weft/' || true)" '
@@ -212,7 +217,7 @@ names)
 	}
 	;;
 spdx)
-	check "$(files '*.c' '*.h' '*.cc' '*.cpp' '*.S' '*.sh' '*.cmake' '*.map' CMakeLists.txt)" '
+	check "$(files '*.c' '*.h' '*.cc' '*.cpp' '*.hpp' '*.S' '*.sh' '*.cmake' '*.map' CMakeLists.txt)" '
 function close_file() {
 	if (file != "" && !licensed)
 		print file ":1: no SPDX-License-Identifier: MIT in the first three lines"
@@ -223,7 +228,7 @@ END { close_file() }'
 	;;
 marks)
 	# This folder has to name them.
-	check "$(files '*.c' '*.h' '*.cc' '*.cpp' '*.S' '*.sh' '*.cmake' CMakeLists.txt '*.map' | grep -v '^tests/lint/')" '
+	check "$(files '*.c' '*.h' '*.cc' '*.cpp' '*.hpp' '*.S' '*.sh' '*.cmake' CMakeLists.txt '*.map' | grep -v '^tests/lint/')" '
 /(^|[^A-Za-z0-9_])(TODO|FIXME|XXX)([^A-Za-z0-9_]|$)/ { print FILENAME ":" FNR ": unfinished: " $0 }'
 	;;
 format)
@@ -239,7 +244,7 @@ format)
 		exit 77
 	}
 	# shellcheck disable=SC2046 # a list of words
-	"$clang_format" --dry-run -Werror $(files '*.c' '*.h' '*.cc' '*.cpp')
+	"$clang_format" --dry-run -Werror $(files '*.c' '*.h' '*.cc' '*.cpp' '*.hpp')
 	;;
 *)
 	echo "usage: lint.sh layers|atomics|file-length|function-length|docs|names|spdx|marks|format [ROOT]" >&2

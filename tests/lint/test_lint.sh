@@ -46,6 +46,7 @@ END
 #define full() atom_fence(seq_cst)
 static const char *said = "volatile // \"__sync_x";
 END
+	write adapters/weft/loop.h </dev/null
 	write executors/lane.h </dev/null
 	write executors/thread_pool.h </dev/null
 	write executors/worker.c <<'END'
@@ -58,6 +59,8 @@ END
 	write examples/primes.c <<'END'
 #include <signal.h>
 #include <weft/base.h>
+
+#include <weft/loop.h>
 
 static volatile sig_atomic_t stopped;
 END
@@ -125,6 +128,12 @@ bad layers core/base.c <<'END'
 END
 bad layers core/base.c <<'END'
 #include <weft/lane.h>
+END
+bad layers core/base.c <<'END'
+#include <weft/loop.h>
+END
+bad layers adapters/weft/loop.h <<'END'
+#include "base.h"
 END
 bad layers include/weft/base.h <<'END'
 #include "atomic.h"
