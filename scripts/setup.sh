@@ -46,6 +46,8 @@ if [ "$what" = test ]; then
 	need libjxl-dev
 	need libsodium23
 	need libuv1-dev
+	need python3-myst-parser
+	need python3-sphinx
 	need spin spin
 	need valgrind valgrind
 fi

@@ -3,8 +3,8 @@
  * weft/barrier.h -- a place where so and so many wait for each other, again and again.
  *
  * It breaks when one of those who wait gives up, because of a deadline or a cancel, or when somebody says so
- * (weft_barrier_abort): then nobody waits there, until weft_barrier_reset. Whoever is killed while it waits, has
- * arrived. Whoever is killed before is missed by the others: a deadline tells them.
+ * (weft_barrier_abort): then nobody waits there [BARRIER-1], until weft_barrier_reset. Whoever is killed while it
+ * waits, has arrived. Whoever is killed before is missed by the others: a deadline tells them.
  */
 #ifndef WEFT_BARRIER_H
 #define WEFT_BARRIER_H
@@ -37,8 +37,8 @@ WEFT_API int weft_barrier_init(weft_barrier *b, unsigned parties, unsigned flags
 /** Waits until all parties are there.
  *
  * @param deadline  When to give up, which breaks the barrier; WEFT_FOREVER: never.
- * @return 0 to parties - 1: how many had arrived before, so exactly one of each round gets 0 | -EPIPE: it is
- *         broken, or was broken or reset meanwhile | -ETIMEDOUT, -ECANCELED: the caller has broken it |
+ * @return 0 to parties - 1: how many had arrived before, so exactly one of each round gets 0 [BARRIER-2] | -EPIPE: it
+ *         is broken, or was broken or reset meanwhile | -ETIMEDOUT, -ECANCELED: the caller has broken it |
  *         -EINVAL: b is NULL or not initialized.
  * @owns   Nothing.
  * @from   Any thread, or inside a task on any executor.

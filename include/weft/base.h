@@ -5,7 +5,7 @@
  * Conventions of the whole library:
  *
  *   - A function that can fail returns 0 or a positive value, or a negative errno. errno itself is
- *     neither read nor promised. Outputs come last, are named ret, and are untouched on failure.
+ *     neither read nor promised. Outputs come last, are named ret, and are untouched on failure [BASE-1].
  *   - x_size is in bytes, n is a count, weft_time is in nanoseconds.
  *   - init/fini work on the caller's memory, new/free have one owner, ref/unref share.
  *   - Every call that can wait takes a deadline, not a timeout, so that several waits can share one.
@@ -56,6 +56,7 @@ typedef int64_t weft_time;
 
 /** The version of the linked library, in the form of WEFT_VERSION.
  *
+ * @return The major version << 16 | the minor one << 8 | the patch.
  * @owns   Nothing.
  * @from   Anywhere, signal handlers included.
  * @waits  Never.
@@ -76,7 +77,7 @@ WEFT_API weft_time weft_now(void);
 /** The deadline that lies ns nanoseconds ahead.
  *
  * @param ns  Nanoseconds from now; negative: a deadline that has passed.
- * @return weft_now() + ns, held within INT64_MIN..WEFT_FOREVER, so no length overflows.
+ * @return weft_now() + ns, held within INT64_MIN..WEFT_FOREVER, so no length overflows [BASE-2].
  * @owns   Nothing.
  * @from   Anywhere, signal handlers included.
  * @waits  Never.
@@ -101,7 +102,7 @@ WEFT_API const char *weft_strerror(int err);
 
 /** How many CPUs this process may use at once: what "threads" and "processes" default to.
  *
- * The least of the scheduling affinity, the CPU quota of the process's control groups (cpu.max, or
+ * The least of the scheduling affinity, the CPU quota of the process's control groups [BASE-3] (cpu.max, or
  * cpu.cfs_quota_us in version 1, of its own group and every group above it; half a CPU counts as
  * one), and WEFT_WORKERS_MAX. Read anew at each call, since all of these can change.
  *

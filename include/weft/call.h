@@ -3,7 +3,7 @@
  * weft/call.h -- a task seen from inside: its body, and what the body may ask of the library.
  *
  * A body is an ordinary C function. It may be called directly with call == NULL; every function here
- * takes that NULL and does the sensible thing, so one function serves as task and as plain function.
+ * takes that NULL and does the sensible thing [CALL-1], so one function serves as task and as plain function.
  */
 #ifndef WEFT_CALL_H
 #define WEFT_CALL_H
@@ -84,7 +84,7 @@ WEFT_API void weft_call_reply(weft_call *call, size_t n);
  *
  * @param n  Bytes; 0 gives a valid pointer to nothing.
  * @return n bytes aligned to 16, not zeroed; NULL if there is no memory, or call is NULL.
- * @owns   The library: it frees the memory when the body returns, however it returns.
+ * @owns   The library: it frees the memory when the body returns, however it returns [CALL-3].
  * @from   The task itself.
  * @waits  Never.
  * @orders Nothing.
@@ -93,7 +93,7 @@ WEFT_API void *weft_call_scratch(weft_call *call, size_t n);
 
 /** Attaches a text to the error that the body is about to return.
  *
- * The text reaches weft_future_error() in the submitter, also from another process. A later call
+ * The text reaches weft_future_error() in the submitter, also from another process [CALL-2]. A later call
  * replaces it. It is dropped if the body then returns success.
  *
  * @param err  A negative errno. Anything else counts as -EINVAL.
@@ -129,7 +129,7 @@ WEFT_API const weft_future *weft_call_cause(const weft_call *call);
 WEFT_API weft_call *weft_current(void);
 
 /** Says that this task is about to block in something the library does not know: a read, a lock, a library
- * that waits. On a pool of threads another thread may take its place meanwhile; elsewhere nothing happens.
+ * that waits. On a pool of threads another thread may take its place meanwhile [CALL-4]; elsewhere nothing happens.
  *
  * Sections may be nested. One that is open when the body returns is closed. A weft_future_wait in a section may run
  * the awaited task on this thread, as anywhere: for that time one more task than there are places runs.

@@ -10,9 +10,9 @@
  *
  * Zeroed memory is a private one. It goes with a weft_lock, shared if the condition is.
  *
- * A private one wakes exactly as many as it is told to, and nobody for no reason. A shared one may wake more.
+ * A private one wakes exactly as many as it is told to [COND-1], and nobody for no reason. A shared one may wake more.
  * There a waiter may be killed just when it has been woken, and what it was to do would be left: so those who
- * were asleep at a notification look again by themselves, within a tenth of a second.
+ * were asleep at a notification look again by themselves [COND-2], within a tenth of a second.
  */
 #ifndef WEFT_COND_H
 #define WEFT_COND_H

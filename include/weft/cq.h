@@ -34,7 +34,7 @@ WEFT_API int weft_cq_new(weft_cq **ret);
  * Example: weft_cq_free(q); */
 WEFT_API void weft_cq_free(weft_cq *q);
 
-/** A descriptor that is readable while weft_cq_next() has something to return.
+/** A descriptor that is readable while weft_cq_next() has something to return [CQ-2].
  *
  * @return The descriptor (close-on-exec); -EINVAL for NULL.
  * @owns   Borrowed: only poll it. Do not read, write or close it.
@@ -54,10 +54,10 @@ WEFT_API int weft_cq_fd(const weft_cq *q);
  * @from   Any thread, or inside a task. Not a signal handler.
  * @waits  Never.
  * @orders Nothing.
- * Example: weft_cq_watch(q, f[i], &item[i]); */
+ * Example: weft_cq_watch(q, f, &item); */
 WEFT_API int weft_cq_watch(weft_cq *q, weft_future *f, void *tag);
 
-/** The next future that is done, in the order in which they got done.
+/** The next future that is done, in the order in which they got done [CQ-1].
  *
  * @param ret       The future; may be NULL.
  * @param ret_tag   Its tag; may be NULL.

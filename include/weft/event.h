@@ -2,8 +2,8 @@
  *
  * weft/event.h -- a flag to wait for.
  *
- * Zeroed memory is a private one that is not set. Who waits when it is set is released, even if it is cleared at
- * once. Whoever is killed, and whenever: an event that was set is set.
+ * Zeroed memory is a private one that is not set. Who waits when it is set is released [EVENT-1], even if it is cleared
+ * at once. Whoever is killed, and whenever: an event that was set is set.
  */
 #ifndef WEFT_EVENT_H
 #define WEFT_EVENT_H

@@ -53,11 +53,11 @@ struct weft_stats {
  *   uring[:N][,queue=N][,name=TEXT][,stack=BYTES][,slack=MICROSECONDS][,entries=N]
  *       [,engine=any|io_uring|epoll][,long_turn=MICROSECONDS]           fibers on N threads
  *
- * N defaults to weft_cpu_count(); for the rest see weft/thread_pool.h, weft/process_pool.h and weft/uring.h. slack=0 and
- * long_turn=0 are none.
+ * N defaults to weft_cpu_count(); for the rest see weft/thread_pool.h, weft/process_pool.h and weft/uring.h. slack=0
+ * and long_turn=0 are none.
  *
  * @param spec  NULL: the environment variable WEFT_EXECUTOR; if that is unset or empty, "threads".
- * @return 0 | -EINVAL: not of that form, or an unknown kind or option | -ERANGE: a number outside its
+ * @return 0 | -EINVAL: not of that form, or an unknown kind or option [EXECUTOR-1] | -ERANGE: a number outside its
  *         limits | -ENOSYS: a kind that this build lacks ("mpi") | -ENOMEM, -EAGAIN,
  *         -EMFILE...: as the function that makes that kind.
  * @owns   *ret is the caller's: weft_executor_free, also for "inline". spec is copied.
@@ -80,7 +80,7 @@ WEFT_API weft_executor *weft_inline(void);
 /** Refuses new tasks, ends the old ones as how says, and waits until the workers have gone.
  *
  * May be called again, from several threads, and with a stronger how. A task submitted to ex that
- * races with this is either accepted, and treated as how says, or refused with -ESHUTDOWN.
+ * races with this is either accepted, and treated as how says, or refused with -ESHUTDOWN [EXECUTOR-2].
  *
  * @return 0: nothing runs any more | -ETIMEDOUT: still stopping; call again, with a stronger how if
  *         need be | -EDEADLK: called by a task of ex; the stop has begun, but cannot be waited for
@@ -95,7 +95,7 @@ WEFT_API weft_executor *weft_inline(void);
  *                  weft_executor_stop(ex, WEFT_STOP_KILL, WEFT_FOREVER); */
 WEFT_API int weft_executor_stop(weft_executor *ex, enum weft_stop how, weft_time deadline);
 
-/** Frees an executor. If it still runs, it is drained first: every accepted future is done on return.
+/** Frees an executor. If it still runs, it is drained first: every accepted future is done on return [EXECUTOR-3].
  *
  * In a fork of the process that made it, it frees only this process's memory.
  *

@@ -4,7 +4,7 @@
  *
  * An executor is a table of operations over a state of its own. The library keeps the promises that do
  * not depend on where a task runs (done exactly once, one atomic cancel, deadlines, groups,
- * continuations, refusal after stop, drain); the table decides where and when.
+ * continuations, refusal after stop, drain) [IMPL-1]; the table decides where and when.
  *
  * One task's life, seen by an executor:
  *

@@ -3,7 +3,7 @@
  * weft/future.h -- one outcome, awaited.
  *
  * A future belongs to a task. weft_task_future() borrows the one inside a caller's own weft_task;
- * weft_async() makes one on the heap, shared by ref and unref. It is done exactly once.
+ * weft_async() makes one on the heap, shared by ref and unref. It is done exactly once [FUTURE-1].
  *
  *   idle --submit--> queued --claim--> running --> done        the usual life
  *                       \------ cancel, deadline ---^          it never ran
@@ -47,14 +47,14 @@ struct weft_death {
  *
  * Inside a task of a thread pool the wait runs f itself if f is queued on the same pool and unstarted;
  * otherwise another thread takes over this worker's duty for as long as the wait sleeps. Thus waiting
- * never starves the pool, whatever its size and however deep the waits nest; but a wait that runs f
+ * never starves the pool, whatever its size and however deep the waits nest [FUTURE-2]; but a wait that runs f
  * ends when f ends, which may be after the deadline.
  *
  * @param f         Must stay valid until the call returns.
  * @param deadline  Absolute; one that has passed makes this a poll.
  * @return 0: done, see weft_future_status | -ETIMEDOUT: the deadline came first | -ECANCELED: the
  *         calling task was cancelled or has passed its own deadline; f goes on | -EDEADLK: f waits,
- *         directly or through others, for the calling task | -EINVAL: f is NULL or was never
+ *         directly or through others, for the calling task [FUTURE-4] | -EINVAL: f is NULL or was never
  *         submitted | -ECHILD: f was submitted before this process forked off.
  * @owns   f stays the caller's.
  * @from   Any thread, or inside a task. Not a signal handler.
@@ -111,7 +111,7 @@ WEFT_API const char *weft_future_error(const weft_future *f);
  * Example: struct weft_death d; if (!weft_future_death(f, &d)) printf("signal %d\n", d.signal); */
 WEFT_API int weft_future_death(const weft_future *f, struct weft_death *ret);
 
-/** Cancels the task, in one atomic step with three answers.
+/** Cancels the task, in one atomic step with three answers [FUTURE-3].
  *
  * A queued task is dropped: it is done on return, with -ECANCELED, and its storage is the caller's
  * again. A running one is asked: weft_call_cancelled turns true and its waits return -ECANCELED; it
@@ -127,7 +127,7 @@ WEFT_API enum weft_cancel weft_future_cancel(weft_future *f);
 
 /** Submits next to ex as soon as f is done, however f ended. If f is done already, now.
  *
- * From acceptance on next has its place in ex: a full queue does not refuse it later. Its body sees f
+ * From acceptance on next has its place in ex: a full queue does not refuse it later [FUTURE-5]. Its body sees f
  * by weft_call_cause() where it runs in this address space.
  *
  * @param f     Must stay valid until next is done; a heap future is kept by the library.
@@ -156,7 +156,7 @@ WEFT_API int weft_future_then(weft_future *f, weft_executor *ex, struct weft_tas
 WEFT_API weft_future *weft_future_ref(weft_future *f);
 
 /** Gives a reference back. With the last one of an unfinished task only the result is thrown away:
- *  the task goes on, and nobody waits for it.
+ *  the task goes on, and nobody waits for it [FUTURE-6].
  *
  * @param f  From weft_async, or NULL. The future of a caller's own task has no count: nothing happens.
  * @owns   The caller's reference ends.
@@ -174,7 +174,7 @@ WEFT_API void weft_future_unref(weft_future *f);
  * @from   As weft_future_wait.
  * @waits  Until all are done, or deadline.
  * @orders What all the bodies wrote happens before a return of 0.
- * Example: err = weft_wait_all(f, 8, WEFT_FOREVER); */
+ * Example: err = weft_wait_all(all, 8, WEFT_FOREVER); */
 WEFT_API int weft_wait_all(weft_future *const f[], size_t n, weft_time deadline);
 
 /** Waits until one of n futures is done.
@@ -187,7 +187,7 @@ WEFT_API int weft_wait_all(weft_future *const f[], size_t n, weft_time deadline)
  * @from   As weft_future_wait.
  * @waits  Until one is done, or deadline. For many futures use a completion queue: this is O(n).
  * @orders What the body of the returned one wrote happens before the return.
- * Example: ssize_t i = weft_wait_any(f, 2, weft_after(WEFT_MS(50))); */
+ * Example: ssize_t i = weft_wait_any(all, 2, weft_after(WEFT_MS(50))); */
 WEFT_API ssize_t weft_wait_any(weft_future *const f[], size_t n, weft_time deadline);
 
 #ifdef __cplusplus

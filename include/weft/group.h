@@ -39,7 +39,7 @@ WEFT_API int weft_group_submit(weft_group *g, weft_task *t);
  * Example: weft_group_cancel(&g); */
 WEFT_API void weft_group_cancel(weft_group *g);
 
-/** Waits for all members. The first failure (in time) has by then cancelled the others.
+/** Waits for all members. The first failure (in time) has by then cancelled the others [GROUP-1].
  *
  * After a return of anything but -ECANCELED by the caller's own cancellation the group is empty and
  * may be used again.

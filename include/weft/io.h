@@ -17,15 +17,15 @@
  *   - They wait, also on an O_NONBLOCK descriptor and whatever SO_RCVTIMEO and SO_SNDTIMEO say. Who does not want
  *     to wait passes MSG_DONTWAIT, SPLICE_F_NONBLOCK, or polls with 0 ms.
  *   - In a task, a call that waits for a descriptor or for time ends with -ECANCELED as soon as the task is
- *     cancelled or its executor stopped, and with -ETIMEDOUT at the task's deadline. If that was so before the
- *     call, it does nothing else. What has been transferred counts more: then the call returns it.
+ *     cancelled or its executor stopped, and with -ETIMEDOUT at the task's deadline [IO-1]. If that was so before the
+ *     call, it does nothing else. What has been transferred counts more [IO-2]: then the call returns it.
  *   - Calls that concern files (positioned reads and writes, names, close, fsync) wait for the disk at most. They are
  *     not called off, and are done in a cancelled task too, so that it can clean up. A read or write where the
  *     file's position is, is not called off either once it has begun, if it is of a regular file. And weft_open is
  *     not, though it may wait for ever, at a FIFO or a terminal line: open those O_NONBLOCK, or in a section
  *     (weft_blocking_begin). In a worker's sandbox no read or write is called off: there is the deadline, which kills.
- *   - A signal handler that runs meanwhile does not end them: there is no -EINTR.
- *   - None raises SIGPIPE: a writer to a closed pipe or connection gets -EPIPE.
+ *   - A signal handler that runs meanwhile does not end them: there is no -EINTR [IO-3].
+ *   - None raises SIGPIPE [IO-4]: a writer to a closed pipe or connection gets -EPIPE.
  *   - They may do a part of what was asked for, as a read always could; on fibers and in tasks a write to a pipe or a
  *     socket may, too. weft_write_full and its kind do all.
  *   - Of the memory that was handed to a call, nothing is used any more when it returns, however it ends.
@@ -96,7 +96,7 @@ WEFT_API int weft_open(const char *path, int flags, ...);
  * Example: int fd = weft_openat(dir, "a", O_RDONLY | O_CLOEXEC); */
 WEFT_API int weft_openat(int dir, const char *path, int flags, ...);
 
-/** close(2), which also ends the waits for fd of other tasks in this process, with -EBADF.
+/** close(2), which also ends the waits for fd of other tasks in this process, with -EBADF [IO-5].
  *
  * Those are the calls of this header that wait for fd on the same executor, or in tasks on threads; not a poll
  * of several descriptors, and not who uses fd outside of tasks. As with close(2), a call that begins afterwards may
@@ -262,7 +262,7 @@ WEFT_API int weft_unlink(const char *path);
  * @from   Any thread, or inside a task.
  * @waits  Until fd_in has something and fd_out has room.
  * @orders Nothing.
- * Example: ssize_t n = weft_splice(socket, NULL, pipe_in, NULL, 65536, SPLICE_F_MOVE); */
+ * Example: ssize_t n = weft_splice(fd, NULL, pipe_in, NULL, 65536, SPLICE_F_MOVE); */
 WEFT_API ssize_t weft_splice(int fd_in, int64_t *off_in, int fd_out, int64_t *off_out, size_t size,
 			     unsigned flags);
 

@@ -13,10 +13,10 @@
  *
  * What holds a lock is a thread, or on "uring" a fiber, that is a task: two tasks of one lane exclude each other. A
  * task that runs on top of another one, which waits for it in the same thread, counts as that one. Only
- * the holder can release. A fiber that waits lets others of its lane run; a thread sleeps.
+ * the holder can release [LOCK-2]. A fiber that waits lets others of its lane run; a thread sleeps.
  *
  * A shared lock is robust. When the thread that holds it ends, killed with its process at whatever instruction
- * or simply without having released, the next to take it is told, once: -EOWNERDEAD, and he has it. What
+ * or simply without having released, the next to take it is told, once [LOCK-1]: -EOWNERDEAD, and he has it. What
  * the lock protects may then be half changed. An exec counts as the end of a thread, and the end of a task does not.
  * Processes that share a lock must be in one PID namespace, with the C library and the kernel that can do so: 64-bit
  * glibc on Linux. A fork, too, does not hold what its parent holds.
@@ -24,7 +24,7 @@
  * Whoever gets the lock is whoever comes first, not who has waited longest.
  *
  * A build with WEFT_LOCK_CHECKS (the preset "dev" has it) remembers in which order the locks of a process are taken
- * while others are held. Who takes two of them the other way round gets -EDEADLK instead of the second, and a
+ * while others are held [LOCK-3]. Who takes two of them the other way round gets -EDEADLK instead of the second, and a
  * text on the standard error once, even if nobody is in his way this time. A thread that ends holding a
  * private lock is named there, too.
  */
@@ -109,7 +109,7 @@ WEFT_API int weft_lock_release(weft_lock *l);
  * @from   As weft_lock_init.
  * @waits  Never.
  * @orders Nothing.
- * Example: weft_rlock_init(&l, 0); */
+ * Example: weft_rlock_init(&r, 0); */
 WEFT_API int weft_rlock_init(weft_rlock *l, unsigned flags);
 
 /** As weft_lock_acquire, but who holds the lock gets it once more.
@@ -119,7 +119,7 @@ WEFT_API int weft_rlock_init(weft_rlock *l, unsigned flags);
  * @from   As weft_lock_acquire.
  * @waits  As weft_lock_acquire.
  * @orders As weft_lock_acquire.
- * Example: err = weft_rlock_acquire(&l, WEFT_FOREVER); */
+ * Example: err = weft_rlock_acquire(&r, WEFT_FOREVER); */
 WEFT_API int weft_rlock_acquire(weft_rlock *l, weft_time deadline);
 
 /** As weft_rlock_acquire, if nobody else has it.
@@ -129,7 +129,7 @@ WEFT_API int weft_rlock_acquire(weft_rlock *l, weft_time deadline);
  * @from   As weft_lock_acquire.
  * @waits  Never.
  * @orders As weft_lock_acquire.
- * Example: if (!weft_rlock_try(&l)) weft_rlock_release(&l); */
+ * Example: if (!weft_rlock_try(&r)) weft_rlock_release(&r); */
 WEFT_API int weft_rlock_try(weft_rlock *l);
 
 /** Takes back one weft_rlock_acquire. The last one gives the lock up.
@@ -139,7 +139,7 @@ WEFT_API int weft_rlock_try(weft_rlock *l);
  * @from   Who holds it.
  * @waits  Never.
  * @orders As weft_lock_release.
- * Example: weft_rlock_release(&l); */
+ * Example: weft_rlock_release(&r); */
 WEFT_API int weft_rlock_release(weft_rlock *l);
 
 #ifdef __cplusplus

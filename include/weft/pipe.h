@@ -20,13 +20,13 @@
  *
  *   err = weft_pipe_connect(&b, "unix:/run/me/socket", &o, weft_after(WEFT_SECONDS(5)));    // the other
  *
- * Several threads and tasks may use one end at the same time: a message is sent and received whole, one after the
- * other in each direction, and both directions at once.
+ * Several threads and tasks may use one end at the same time: a message is sent and received whole [PIPE-1], one after
+ * the other in each direction, and both directions at once.
  *
  * A deadline that has passed, 0 say, does what can be done without waiting; else -ETIMEDOUT. In a task a call ends
  * with -ECANCELED as soon as the task is cancelled, and with -ETIMEDOUT at the task's deadline. After either the
  * pipe goes on as if the call had not been made, also if it came in the middle of a message: a message that was
- * sent in part is never received, and one that came in part stays in the pipe for the next call.
+ * sent in part is never received [PIPE-2], and one that came in part stays in the pipe for the next call.
  *
  * An end in shared memory is the same pointer in every process of the program. Whoever is killed, and whenever, spoils
  * nothing: see weft/queue.h. That the process is dead that used the other end last is noticed by who waits, within
@@ -172,8 +172,8 @@ WEFT_API int weft_listener_close(weft_listener *l);
 /** Connects to a listener, in this program or in another.
  *
  * @param opts  NULL: all defaults.
- * @return 0 | -ETIMEDOUT | -ECANCELED | -EACCES: the other side does not know the secret, or has refused ours, or
- *         one side has a secret and the other none; or, without one, it is of another user | -EPROTO: it is no
+ * @return 0 | -ETIMEDOUT | -ECANCELED | -EACCES: the other side does not know the secret [PIPE-3], or has refused ours,
+ *         or one side has a secret and the other none; or, without one, it is of another user | -EPROTO: it is no
  *         listener of this library | -ECONNRESET: it has hung up before that was clear | -ECONNREFUSED, -ENOENT:
  *         nobody listens there | -EINVAL, -ERANGE, -ENAMETOOLONG, -ENOSYS, -ENOMEM and the rest as weft_listen, and
  *         what connect(2) has, negative.
@@ -192,9 +192,9 @@ WEFT_API int weft_pipe_connect(weft_pipe **ret, const char *address, const struc
  * @param msg   NULL is fine if size is 0: an empty message is one.
  * @param size  Bytes, up to the message_size of both sides.
  * @return 0: it is on its way | -EPIPE: the other end is closed, or the connection has ended | -EMSGSIZE |
- *         -ETIMEDOUT, -ECANCELED: it will not arrive | -EINVAL: a NULL, or an end that was closed | over sockets -ENOMEM,
- *         -ENOBUFS: the kernel has no memory | in shared memory -EOWNERDEAD: there is no room, and the process is dead
- *         that used the other end last. Told once: who calls again waits for another to use it.
+ *         -ETIMEDOUT, -ECANCELED: it will not arrive | -EINVAL: a NULL, or an end that was closed | over sockets
+ *         -ENOMEM, -ENOBUFS: the kernel has no memory | in shared memory -EOWNERDEAD: there is no room, and the process
+ *         is dead that used the other end last. Told once: who calls again waits for another to use it.
  * @owns   msg is the caller's, and must not change during the call.
  * @from   Any thread, or inside a task.
  * @waits  Until there is room for all of it, or deadline.
@@ -208,8 +208,8 @@ WEFT_API int weft_pipe_send(weft_pipe *p, const void *msg, size_t size, weft_tim
  * @return Bytes of the message | -EPIPE: there is no more, the other end is closed | -EMSGSIZE: it is larger than room,
  *         and stays | -ENOMSG: the next is a descriptor, for weft_pipe_recv_fd | -ETIMEDOUT, -ECANCELED |
  *         -ECONNRESET: the connection has ended in the middle of a message | -EPROTO: what came was garbage, and the
- *         connection is ended | -EINVAL: a NULL, or an end that was closed | -ENOMEM: for a message of more than 16 KiB,
- *         which stays | -EOWNERDEAD: as weft_pipe_send, and there is no message.
+ *         connection is ended | -EINVAL: a NULL, or an end that was closed | -ENOMEM: for a message of more than 16
+ *         KiB, which stays | -EOWNERDEAD: as weft_pipe_send, and there is no message.
  * @owns   msg is the caller's.
  * @from   Any thread, or inside a task.
  * @waits  Until a message is there as a whole, or deadline.

@@ -13,9 +13,9 @@
  * For many short functions a pool of processes (weft/process_pool.h) is far cheaper. For another program there is
  * weft/subprocess.h.
  *
- * The program never meets these processes: they are not its children, so wait() does not return them, no SIGCHLD
- * comes, and there are no zombies to be joined away. Whoever dies, nothing stays behind: when the program ends, in
- * whatever way, they are killed.
+ * The program never meets these processes [PROCESS-1]: they are not its children, so wait() does not return them, no
+ * SIGCHLD comes, and there are no zombies to be joined away. Whoever dies, nothing stays behind [PROCESS-2]: when the
+ * program ends, in whatever way, they are killed.
  */
 #ifndef WEFT_PROCESS_H
 #define WEFT_PROCESS_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * weft/process_pool.h -- the executor "processes": tasks in worker processes. A task that crashes,
- * leaks, exits or never ends costs itself and nothing else.
+ * leaks, exits or never ends costs itself and nothing else [PROCESSES-1].
  */
 #ifndef WEFT_PROCESS_POOL_H
 #define WEFT_PROCESS_POOL_H
@@ -49,7 +49,7 @@ struct weft_process_pool_opts {
 				* task and of all that are queued or run together; 2^20..2^40; default 2^30 */
 	uint32_t flags;        /* WEFT_PROCESSES_* */
 
-	/* A worker that has passed one of these is replaced once its task is done; no task is lost. 0: no
+	/* A worker that has passed one of these is replaced once its task is done; no task is lost [PROCESSES-2]. 0: no
 	 * limit, here and below. */
 	uint32_t max_rss; /* MiB that it has had in memory at its largest, 1..2^20 */
 	uint32_t max_cpu; /* seconds of processor time in all, 1..10^6. One task may go on for as long again;
@@ -74,8 +74,8 @@ struct weft_process_pool_opts {
  * A task's function is found in the worker by the build-id of its file and its offset there, so it
  * may be static, but its file needs a build-id (ld --build-id, the default of Debian's compilers). A file
  * that the worker does not have, since the caller has it by dlopen, is loaded there by its path when the
- * first task comes; if another build lies there by now, or none, the task ends with -ENOEXEC and a text that
- * says so. Argument and result are copied through shared memory.
+ * first task comes; if another build lies there by now, or none, the task ends with -ENOEXEC [PROCESSES-3] and a text
+ * that says so. Argument and result are copied through shared memory.
  *
  * Workers are in the caller's process group and session. In a worker SIGINT is ignored, every other
  * signal has its default action; descriptors 0 to 2 are the caller's, all others are closed (with
@@ -83,8 +83,8 @@ struct weft_process_pool_opts {
  * ends, in whatever way. A task that calls exit or pthread_exit ends its worker. Executors of the caller do
  * not exist in a worker; a task may make its own.
  *
- * A worker that cannot be started is tried again, up to 8 times, after 10 milliseconds, twice that, and so
- * on to a second. If then no worker runs the pool is broken: what is queued and what comes ends with -EIO,
+ * A worker that cannot be started is tried again [PROCESSES-4], up to 8 times, after 10 milliseconds, twice that, and
+ * so on to a second. If then no worker runs the pool is broken: what is queued and what comes ends with -EIO,
  * and the text says why; one worker is tried again each second, and if it starts the pool is whole.
  *
  * @param opts  NULL: all defaults.

@@ -15,9 +15,9 @@
  * and in forks; programs that are not related open one by its name.
  *
  * Whoever is killed, and at whichever instruction: nobody waits for the dead one, and no message is lost or there
- * twice. A put has happened, wholly, or not at all: it has if it returned 0. A get takes its message in one step, at
- * its end: who dies before that step leaves the message to others, who dies behind it has had the message, as if
- * he had died right after the return. Each message is therefore given to one get at most, and to exactly one as long
+ * twice [QUEUE-1]. A put has happened, wholly, or not at all: it has if it returned 0. A get takes its message in one
+ * step, at its end: who dies before that step leaves the message to others, who dies behind it has had the message, as
+ * if he had died right after the return. Each message is therefore given to one get at most, and to exactly one as long
  * as somebody gets. For those that put or get together, "it" is each run of messages that goes in or out at once.
  * A live one that is stopped in the middle of a call (SIGSTOP, a debugger) does hold up others until it goes on, or
  * until their deadline.
@@ -25,7 +25,7 @@
  * Messages are copied in and out. What is too large for that, goes as a weft_ref to a block of a region.
  *
  * Any process that has the queue can write to its memory: one that runs wild can spoil what is in it. A named queue's
- * positions and sizes are checked at each step, so that nothing worse comes of it here than wrong messages,
+ * positions and sizes are checked at each step [QUEUE-2], so that nothing worse comes of it here than wrong messages,
  * -EBADMSG, or a wait until the deadline.
  */
 #ifndef WEFT_QUEUE_H
@@ -167,7 +167,7 @@ WEFT_API ssize_t weft_queue_try_get(weft_queue *q, void *msg, size_t room);
 
 /** Puts n messages of one size in, in their order. Waits until all are in.
  *
- * As many as there is room for go in together, next to one another, in one step: some of them are never seen
+ * As many as there is room for go in together, next to one another, in one step [QUEUE-3]: some of them are never seen
  * without the others of that run, not when the putter is killed either.
  *
  * @param msgs  n times size bytes.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * weft/region.h -- shared memory at one address: in the program, and in every worker of its process pools.
- * A pointer into a region means the same everywhere, so lists, trees and arrays in it can be handed to tasks as
- * they are: nothing is copied.
+ * A pointer into a region means the same everywhere [REGION-1], so lists, trees and arrays in it can be handed to tasks
+ * as they are: nothing is copied.
  *
  *   struct node *list = NULL;
  *   weft_region *r;
@@ -13,7 +13,7 @@
  *   weft_region_free(r);
  *
  * Whoever is killed, and whenever, in the middle of a call included: nobody waits for the dead one, no
- * block is handed out twice. What the dead one had, stays in use: blocks it had not yet told anybody of are
+ * block is handed out twice [REGION-2]. What the dead one had, stays in use: blocks it had not yet told anybody of are
  * lost until the region is freed.
  *
  * Any worker can write to any region. So a task that runs wild can spoil what others keep there, as in
@@ -94,7 +94,7 @@ WEFT_API int weft_region_free(weft_region *r);
  * Up to 16 KiB it is some tens of nanoseconds, as long as the region has a block of that size to hand.
  *
  * @param size  Bytes, 1 or more.
- * @return 0 | -ENOMEM: the limit, or the system has no memory. Touching a block never fails |
+ * @return 0 | -ENOMEM: the limit, or the system has no memory. Touching a block never fails [REGION-3] |
  *         -EINVAL: a NULL, no such region, or size is 0.
  * @owns   **ret is whose you say it is, until weft_region_dealloc by any process.
  * @from   Any thread of any process that has the region: the program, its workers, its forks (the
@@ -125,7 +125,7 @@ WEFT_API int weft_region_dealloc(weft_region *r, void *block);
  * @from   As weft_region_alloc.
  * @waits  Never for another process.
  * @orders As weft_region_alloc.
- * Example: void *p = row; err = weft_region_realloc(r, &p, 2 * n); */
+ * Example: void *p = row; err = weft_region_realloc(r, &p, 2 * size); */
 WEFT_API int weft_region_realloc(weft_region *r, void **io_block, size_t size);
 
 /** How many bytes a block really has.

@@ -5,7 +5,7 @@
  * Zeroed memory is a private one. One that waits to write keeps new readers out. What holds it is a thread or a
  * fiber, as with weft_lock; who may write cannot ask to read, and who reads cannot ask to write: he releases first.
  *
- * A shared one is robust. A reader that dies is forgotten. When a writer dies, everybody that reads is told,
+ * A shared one is robust. A reader that dies is forgotten [RWLOCK-1]. When a writer dies, everybody that reads is told,
  * -EOWNERDEAD with the lock held, until somebody has it for writing: he is told, too, and when he releases, it
  * is taken to be mended.
  */

@@ -4,7 +4,8 @@
  *
  * Zeroed memory is a private one without units. A unit has no owner: anybody may give units, taken or not. So
  * units that a process had taken when it died are not given back, as with POSIX semaphores. But nobody waits for
- * ever while there are units: one who was killed on being woken costs the others up to a tenth of a second.
+ * ever while there are units [SEMAPHORE-1]: one who was killed on being woken costs the others up to a tenth of a
+ * second.
  */
 #ifndef WEFT_SEMAPHORE_H
 #define WEFT_SEMAPHORE_H

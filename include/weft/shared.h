@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * weft/shared.h -- values and arrays that processes share, each with a lock of its own: what Value and Array are in
- * Python's multiprocessing. They lie in a region, so the pointer means the same in every worker.
+ * weft/shared.h -- values and arrays that processes share, each with a lock of its own [SHARED-1]: what Value and Array
+ * are in Python's multiprocessing. They lie in a region, so the pointer means the same in every worker.
  *
  *   double *sum;
  *   int err = weft_shared_new(region, sizeof *sum, 1, (void **)&sum);

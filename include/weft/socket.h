@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * weft/socket.h -- sockets and names, for tasks. What weft/io.h says of all calls holds for these.
+ * weft/socket.h -- sockets and names, for tasks. What weft/io.h says of all calls holds for these [SOCKET-1].
  *
  * bind(2), listen(2) and the like never wait: call them as they are.
  */

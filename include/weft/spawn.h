@@ -33,7 +33,7 @@
  *
  * What runs inside weft_sync: the child, and the newer ones, if nobody took them. If somebody took the
  * child, the caller meanwhile helps with what that child has spawned in turn, and with nothing else: so no
- * unrelated work starts under a lock that the caller holds. Where there is nothing to help with, it looks
+ * unrelated work starts under a lock that the caller holds [SPAWN-2]. Where there is nothing to help with, it looks
  * on for some microseconds, then sleeps, and a spare thread of the pool stands in.
  *
  * Inside a child weft_current() is the task that spawned it, on any thread: weft_call_cancelled() and
@@ -74,7 +74,7 @@ typedef struct weft_child {
  * Cannot fail. Outside a pool of threads, and where too many are offered already, it only remembers.
  *
  * @param c    The child. Whatever it held before is overwritten.
- * @param fn   Called exactly once, at the latest by weft_sync.
+ * @param fn   Called exactly once, at the latest by weft_sync [SPAWN-1].
  * @param ctx  Handed to fn.
  * @owns   *c is the library's until its weft_sync returns: it may not be moved or copied. ctx stays the
  *         caller's.

@@ -10,14 +10,14 @@
  *
  * What is promised of each:
  *
- *   - No shell is involved, but in weft_shell: arguments arrive as they are, whatever is in them.
- *   - If it cannot be started the call says why, with the error that exec, chdir or open had: there is no child that
- *     lives on as a copy of the caller, and nothing to wait for.
- *   - It gets the descriptors it is meant to have, and no other; no signal is blocked there, and each has its
- *     default action.
+ *   - No shell is involved, but in weft_shell: arguments arrive as they are, whatever is in them [SUBPROCESS-1].
+ *   - If it cannot be started the call says why, with the error that exec, chdir or open had [SUBPROCESS-2]: there is
+ *     no child that lives on as a copy of the caller, and nothing to wait for.
+ *   - It gets the descriptors it is meant to have, and no other [SUBPROCESS-3]; no signal is blocked there, and each
+ *     has its default action.
  *   - It costs the same however large the calling process is: nothing is copied. The calling thread, and the fibers
  *     on it, stand still until exec has been done, some tenths of a millisecond.
- *   - It leaves no zombie, once it has been waited for or freed, and no descriptor.
+ *   - It leaves no zombie, once it has been waited for or freed, and no descriptor [SUBPROCESS-4].
  *
  * It is a child of the calling process as any other: when it ends there is a SIGCHLD, and wait(2) finds it. If the
  * caller is a program that ignores SIGCHLD, or waits for whatever child there is, its exit code is read from its
@@ -305,8 +305,8 @@ WEFT_API int weft_subprocess_free(weft_subprocess *p);
  * over as arguments:
  *
  *   snprintf(command, sizeof command, "wc -l %s", name);                                            // wrong
- *   (const char *[]){"wc", "-l", "--", name, NULL}                        // right, with weft_subprocess_run
- *   (const char *[]){"sh", "-c", "wc -l -- \"$1\" | sort", "sh", name, NULL}        // right, with a shell, too
+ *   argv = (const char *[]){"wc", "-l", "--", name, NULL};                       // right, with weft_subprocess_run
+ *   argv = (const char *[]){"sh", "-c", "wc -l -- \"$1\" | sort", "sh", name, NULL}; // right, with a shell, too
  *
  * Without a deadline and outside of tasks the command shares the caller's process group, and ^C at a terminal ends
  * both. Else it has one of its own, which is killed with all that is in it at the deadline or at a cancel; such a

@@ -14,7 +14,7 @@ extern "C" {
 /** Flags of a task. Other bits are -EINVAL. */
 enum {
 	WEFT_TASK_LOCAL = 1,     /* arg or result hold pointers: -EXDEV in another address space */
-	WEFT_TASK_IDEMPOTENT = 2 /* may run more than once: if a worker dies with it, it runs again,
+	WEFT_TASK_IDEMPOTENT = 2 /* may run more than once: if a worker dies with it, it runs again [TASK-3],
 				  * WEFT_TASK_RUNS_MAX times at most */
 };
 
@@ -42,7 +42,7 @@ typedef struct weft_task {
  * @param ex  Where to run. Borrowed.
  * @param t   fn is required. Must not be queued or running.
  * @return 0: accepted, and t's future will be done exactly once; or, with t and its last outcome
- *         untouched: -EAGAIN: the queue is full, weft_submit_wait waits | -EBUSY: t is queued or
+ *         untouched [TASK-1]: -EAGAIN: the queue is full, weft_submit_wait waits | -EBUSY: t is queued or
  *         running | -ESHUTDOWN: ex is stopping or stopped | -EXDEV: t is WEFT_TASK_LOCAL and ex runs
  *         in another address space | -E2BIG: arg and result exceed what ex carries (weft/process_pool.h) |
  *         -ENOEXEC: fn lies in a file without a build-id, or in none | -EINVAL: a NULL, unknown
@@ -52,8 +52,9 @@ typedef struct weft_task {
  *         the body has copies, and a result that is zeroed first; save of what lies in a region
  *         (weft/region.h), which it works on directly, wherever it runs.
  * @from   Any thread, or inside a task. Not a signal handler.
- * @waits  Never, save that an inline executor runs the task. Allocates nothing; but a pool of threads
- *         whose threads sleep inside tasks may start another one here.
+ * @waits  Never, save that an inline executor runs the task. Allocates nothing [TASK-2]; but a pool of threads
+ *         whose threads sleep inside tasks may start another one here, and a pool of processes looks for the path
+ *         of a file when it gets the first task from it.
  * @orders What the caller wrote before happens before fn starts. Two tasks are unordered, even if
  *         submitted in order, unless ex runs one at a time and they have one priority.
  * Example: weft_task t = {.fn = is_prime, .arg = &n, .arg_size = sizeof n, .result = &yes, .result_size = 1};
@@ -69,7 +70,7 @@ WEFT_API int weft_submit(weft_executor *ex, weft_task *t);
  * @from   Any thread, or inside a task. Not a signal handler.
  * @waits  As weft_submit.
  * @orders As weft_submit.
- * Example: size_t got; int err = weft_submit_many(ex, t, 100, &got); */
+ * Example: size_t got; int err = weft_submit_many(ex, tasks, 100, &got); */
 WEFT_API int weft_submit_many(weft_executor *ex, weft_task t[], size_t n, size_t *ret_accepted);
 
 /** As weft_submit, but waits for room where the queue is full.
@@ -126,7 +127,7 @@ struct weft_map_opts {
 /** results[i] = fn(args[i]) for every i < n, in chunks, in parallel, in order.
  *
  * After a failure nothing behind the failed element is begun any more, everything before it is: the
- * failure returned is the first in the order of the elements, and all results before it are in place.
+ * failure returned is the first in the order of the elements, and all results before it are in place [TASK-4].
  *
  * @param args     n elements of arg_size bytes each.
  * @param results  n elements of result_size bytes each; NULL only where result_size is 0.
@@ -147,7 +148,7 @@ WEFT_API int weft_map(weft_executor *ex, weft_fn *fn, const void *args, size_t a
 
 /** Runs body over the ranges that make up begin..end, in parallel, on an executor that shares memory.
  *
- * @param body   Gets ranges of at most grain indices, each index once. Returns >= 0 or a negative errno.
+ * @param body   Gets ranges of at most grain indices, each index once [TASK-5]. Returns >= 0 or a negative errno.
  * @param grain  Indices; the ranges begin at begin + k * grain. 0: what pays, by the clock: single indices
  *               first, more as long as a range takes less than some 20 us. So the work is shared evenly even if
  *               indices differ in cost; but if each call costs something too, choose a grain.

@@ -48,8 +48,8 @@ struct weft_thread_opts {
  *
  * The thread has the signal mask of the one that starts it. The system shows it by the first 15 bytes of its name.
  *
- * A thread without WEFT_DAEMON holds up the end of the program: exit(), and so the return from main(), waits for
- * it, before the functions run that were given to atexit() before the first such thread or process was started.
+ * A thread without WEFT_DAEMON holds up the end of the program [THREAD-1]: exit(), and so the return from main(), waits
+ * for it, before the functions run that were given to atexit() before the first such thread or process was started.
  * One that never ends therefore keeps the program from ending, but not from being killed. A daemon is simply gone
  * with the program, in the middle of what it does. _exit() waits for nothing.
  *

@@ -33,7 +33,7 @@ enum {
 /** Makes a pool of threads.
  *
  * All signals are blocked in its threads. A task that waits inside the pool for another does not
- * occupy its place: see weft_future_wait. Up to WEFT_SPARES_MAX extra threads are started to stand in
+ * occupy its place: see weft_future_wait [THREADS-1]. Up to WEFT_SPARES_MAX extra threads are started to stand in
  * for waiting ones; they end when they are no longer needed.
  *
  * @param opts  NULL: all defaults.

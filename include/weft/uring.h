@@ -13,7 +13,7 @@ extern "C" {
 
 /** What the lanes of an executor "uring" wait with. */
 enum weft_uring_engine {
-	WEFT_URING_ANY = 0,  /* io_uring, or, where the system refuses it or WEFT_URING=off, epoll */
+	WEFT_URING_ANY = 0, /* io_uring, or, where the system refuses it or WEFT_URING=off, epoll [URING-1] */
 	WEFT_URING_RING = 1, /* io_uring, or an error */
 	WEFT_URING_EPOLL = 2 /* epoll, and helper threads for files */
 };
@@ -71,12 +71,12 @@ struct weft_uring_opts {
  *   err = weft_map(threads, hash, &block, sizeof block, &sum, sizeof sum, 1, NULL);
  *
  * A thread of the executor's own looks after each long_turn whether a lane is still with the same task. So a turn
- * of twice that is always noticed, with the name of the task, also if it never ends; a shorter one is by chance, and
- * one below long_turn never. It makes no difference whether the task computes, blocks in a system call, or did not get
- * the processor. What runs on "inline" after a task counts as the task's.
+ * of twice that is always noticed [URING-2], with the name of the task, also if it never ends; a shorter one is by
+ * chance, and one below long_turn never. It makes no difference whether the task computes, blocks in a system call, or
+ * did not get the processor. What runs on "inline" after a task counts as the task's.
  *
- * A stack that is too small ends the process with SIGSEGV, at an address in the page below it. All signals are
- * blocked in the threads. weft_executor_name says which engine it is: "uring:2 (io_uring)" or "uring:2 (epoll)".
+ * A stack that is too small ends the process with SIGSEGV [URING-3], at an address in the page below it. All signals
+ * are blocked in the threads. weft_executor_name says which engine it is: "uring:2 (io_uring)" or "uring:2 (epoll)".
  * With WEFT_URING=off in the environment io_uring is not even tried.
  *
  * @param opts  NULL: all defaults.

@@ -21,9 +21,10 @@ enum { ITEMS = 300, FUTURES = 100, NTH_MAX = 200 };
 
 /* ---- Allocations ---- */
 
-static uint32_t fail_at; /* how many more until one fails; 0: none does */
-static uint32_t failed;  /* it has */
-static uint32_t live;    /* allocations that have not been freed */
+static uint32_t fail_at;        /* how many more until one fails; 0: none does */
+static uint32_t failed;         /* it has */
+static uint32_t live;           /* allocations that have not been freed */
+static __thread uint32_t asked; /* allocations of this thread */
 
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t n, size_t size);
@@ -37,6 +38,7 @@ void __real_free(void *p);
 static bool fails(void)
 {
 	uint32_t left = test_get(&fail_at);
+	asked++;
 	while (left && !__atomic_compare_exchange_n(&fail_at, &left, left - 1, false, __ATOMIC_SEQ_CST,
 						    __ATOMIC_SEQ_CST))
 		;
@@ -190,6 +192,34 @@ TEST(memory_to_make_processes)
 	spec = "processes:2,start=fork";
 	REQUIRE_EQ(pthread_atfork(NULL, NULL, disarm), 0);
 	sweep(spec, open_and_use);
+}
+
+/* Not when the queue is full either, nor for many in one call. Only a pool of processes allocates at the first task from
+ * a file: it looks for the file's path. */
+TEST(memory_is_not_needed_to_submit)
+{
+	static const char *const specs[] = {"threads:2,queue=64", "processes:2,queue=64", "uring:1,queue=64"};
+	static weft_task t[ITEMS];
+	static uint64_t number = 3, square[ITEMS];
+	for (size_t i = 0; i < ITEMS; i++)
+		t[i] = (weft_task){.fn = test_square_fn,
+				   .arg = &number,
+				   .arg_size = 8,
+				   .result = &square[i],
+				   .result_size = 8};
+	for (size_t s = 0; s < sizeof specs / sizeof *specs; s++) {
+		size_t n = 0, more = 0;
+		REQUIRE_EQ(weft_executor_open(&ex, specs[s]), 0);
+		if (s == 1)
+			REQUIRE_EQ(use(ex), 0);
+		uint32_t before = asked;
+		while (n < ITEMS / 2 && weft_submit(ex, &t[n]) != -EAGAIN)
+			n++;
+		weft_submit_many(ex, &t[n], ITEMS / 2, &more);
+		CHECK_EQ(asked, before);
+		CHECK(n + more >= 64);
+		weft_executor_free(ex);
+	}
 }
 
 /* Each nursery fails to have memory once: with the first worker there is no pool, or none that works; later the
