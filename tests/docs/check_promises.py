@@ -5,7 +5,7 @@
 #   a mark like [LOCK-1] in a public header has a row in docs/promises.md, and each row has its mark; WEFT-1 to WEFT-8,
 #   the promises of the library as a whole, need none, but a row each
 #   each row names tests: patterns of names in ctest, those of contract tests without the executor
-#   each row of a table of README.md whose last column is "tests" names tests, too: names or patterns of them, or files
+#   each row of its last table names tests, too: names or patterns of them, or files
 import fnmatch
 import os
 import re
@@ -88,27 +88,27 @@ def check_rows(tests, complaints):
     return len(known)
 
 
-def check_readme(tests, complaints):
+def check_last_table(tests, complaints):
     files, n, inside = files_below_tests(), 0, False
     words = {t.rsplit(".", 1)[1] for t in tests if "." in t}
-    for at, line in enumerate(read("README.md"), 1):
+    for at, line in enumerate(read("docs/promises.md"), 1):
+        inside = line.startswith("## What that comes to") or inside
         cells = [c.strip() for c in line.strip("|").split(" | ")] if line.startswith("|") else []
-        inside = bool(cells) and (inside or cells[-1] == "tests")
-        if not inside or cells[-1] == "tests" or set(cells[-1]) <= set("-| "):
+        if not inside or not cells or cells[-1] == "tests" or set(cells[-1]) <= set("-| "):
             continue
         n += 1
         if not quoted(cells[-1]):
-            complaints.append(f"README.md:{at}: names no test")
+            complaints.append(f"docs/promises.md:{at}: names no test")
         for name in quoted(cells[-1]):
             if not exists(name, tests, files, words):
-                complaints.append(f"README.md:{at}: there is no test {name}")
+                complaints.append(f"docs/promises.md:{at}: there is no test {name}")
     return n
 
 
 def main():
     complaints, tests = [], names_of_tests(sys.argv[2])
     n = check_rows(tests, complaints)
-    print(f"{n} promises, {check_readme(tests, complaints)} in README.md, {len(tests)} names of tests")
+    print(f"{n} promises, {check_last_table(tests, complaints)} in other words, {len(tests)} names of tests")
     if not tests:
         complaints.append(f"{sys.argv[2]} names no test")
     if complaints:

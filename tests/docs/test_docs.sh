@@ -71,7 +71,7 @@ selftest() {
 	broken promises docs/promises.md '/^| WEFT-3 /d'
 	broken promises docs/promises.md 's/unit.lock_order/unit.lock_ordering/'
 	broken promises docs/promises.md 's/^\(| CQ-1 .*\)| .* |$/\1| none |/'
-	broken promises README.md 's/`crash_denied.c`/`crash_allowed.c`/'
+	broken promises docs/promises.md 's/`crash_denied.c`/`crash_allowed.c`/'
 	sed 's/ \[LOCK-2\]//' "$source/include/weft/lock.h" >"$dir/tree/include/weft/lock.h"
 	if check promises "$dir/tree" >"$dir/out" 2>&1; then
 		echo "selftest: promises does not notice a row without its mark"
