@@ -13,6 +13,7 @@
 #   storms       a million tasks in each kind of kill storm; ten million messages through a queue under kills
 #   fuzz         libFuzzer, a minute for each of its targets
 #   tidy         clang-tidy over the library, if it is there
+#   package      the packages on a new minimal Debian, where this is root: scripts/package_test.sh
 #
 # WEFT_NIGHTLY_TESTS   a pattern of ctest: only such tests of asan, tsan, clang, chaos and models
 # WEFT_NIGHTLY_LIMIT   minutes for each part, after which it is ended and has failed: 60
@@ -53,6 +54,7 @@ command_of() {
 		echo "cmake --preset clang && ls core/*.c ipc/*.c executors/*.c |" \
 			"xargs -n 4 -P $(nproc) $(find_tidy || :) -p build/clang --quiet --warnings-as-errors='*'"
 		;;
+	package) echo "sh scripts/package_test.sh" ;;
 	*)
 		echo "nightly.sh: no part $1" >&2
 		return 1
@@ -71,6 +73,10 @@ run() {
 		echo "tidy: left out, there is no clang-tidy here" >>"$logs/summary"
 		return 0
 	fi
+	if [ "$1" = package ] && [ "$(id -u)" -ne 0 ]; then
+		echo "package: left out, this is not root" >>"$logs/summary"
+		return 0
+	fi
 	command=$(command_of "$1")
 	begun=$(date +%s)
 	status=0
@@ -84,7 +90,7 @@ run() {
 	[ "$status" -eq 0 ]
 }
 
-[ $# -gt 0 ] || set -- asan tsan clang chaos models mutation spin storms fuzz tidy
+[ $# -gt 0 ] || set -- asan tsan clang chaos models mutation spin storms fuzz tidy package
 for part; do
 	command_of "$part" >/dev/null || exit 2
 done

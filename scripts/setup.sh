@@ -41,11 +41,16 @@ need libbenchmark-dev
 if [ "$what" = test ]; then
 	have clang || need clang-14 clang-14
 	have clang-format || need clang-format-14 clang-format-14
+	need abigail-tools abidiff
+	need debhelper dh
 	need gdb gdb
 	need libglib2.0-dev
 	need libjxl-dev
 	need libsodium23
 	need libuv1-dev
+	need lintian lintian
+	need meson meson
+	need python3 python3
 	need python3-myst-parser
 	need python3-sphinx
 	need spin spin

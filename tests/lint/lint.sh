@@ -13,7 +13,7 @@
 #   file-length      no source of more than 500 lines
 #   function-length  no function of more than 80 lines, from its brace to its brace
 #   docs             each public function has a docstring with @owns @from @waits @orders, directly above it
-#   names            no two files of the same name
+#   names            no two files of the same name; packagers' tools want theirs
 #   spdx             each source names its licence in its first lines
 #   marks            no marks of unfinished work
 #   format           as clang-format 14 would have it
@@ -207,7 +207,7 @@ open && /\*\// { open = 0; ended = FNR }
 }'
 	;;
 names)
-	found=$(files '*' | grep -vE '(^|/)(CMakeLists\.txt|README\.md)$' |
+	found=$(files '*' | grep -vE '(^|/)(CMakeLists\.txt|README\.md|meson\.build)$|^debian/' |
 		awk '{ name = $0; sub(/.*\//, "", name)
 			if (name in seen) print $0 ":1: has the name of " seen[name]
 			seen[name] = $0 }')
@@ -217,7 +217,8 @@ names)
 	}
 	;;
 spdx)
-	check "$(files '*.c' '*.h' '*.cc' '*.cpp' '*.hpp' '*.S' '*.sh' '*.cmake' '*.map' CMakeLists.txt)" '
+	check "$(files '*.c' '*.h' '*.cc' '*.cpp' '*.hpp' '*.S' '*.sh' '*.cmake' '*.map' '*.py' CMakeLists.txt \
+		meson.build rules)" '
 function close_file() {
 	if (file != "" && !licensed)
 		print file ":1: no SPDX-License-Identifier: MIT in the first three lines"
