@@ -184,16 +184,24 @@ static int sleep_in_fiber(weft_call *call, struct weft__parker *p, weft_time dea
 	return interruptible && weft_call_cancelled(call) ? -ECANCELED : err;
 }
 
-int weft__sleep(struct weft__parker *p, weft_time deadline, bool interruptible)
+static int sleep_somehow(weft_call *call, struct weft__parker *p, weft_time deadline, bool interruptible)
 {
-	weft_call *call = weft__current;
-
 	if (!call)
 		return park(p, deadline);
 	if (weft__fiber && weft__fiber_owns(weft__fiber, call))
 		return sleep_in_fiber(call, p, deadline, interruptible);
 	return interruptible ? sleep_interruptibly(call, p, deadline)
 			     : park_blocking(call, p, deadline, false);
+}
+
+int weft__sleep(struct weft__parker *p, weft_time deadline, bool interruptible)
+{
+	int err;
+
+	weft__probe_park(false);
+	err = sleep_somehow(weft__current, p, deadline, interruptible);
+	weft__probe_unpark();
+	return err;
 }
 
 int weft__sleep_word(atom_u32 *word, uint32_t expected, weft_time deadline, enum weft__scope scope)
@@ -205,6 +213,7 @@ int weft__sleep_word(atom_u32 *word, uint32_t expected, weft_time deadline, enum
 
 	if (!call)
 		return weft__wait(word, expected, deadline, scope);
+	weft__probe_park(false);
 	fiber = weft__fiber && weft__fiber_owns(weft__fiber, call);
 	until = weft__earlier(weft_call_deadline(call), deadline);
 	if (!fiber)
@@ -219,5 +228,6 @@ int weft__sleep_word(atom_u32 *word, uint32_t expected, weft_time deadline, enum
 	}
 	if (!fiber)
 		weft__tell_blocking(call, false);
+	weft__probe_unpark();
 	return weft_call_cancelled(call) ? -ECANCELED : err;
 }

@@ -194,6 +194,7 @@ int weft_cq_next(weft_cq *q, weft_future **ret, void **ret_tag, weft_time deadli
 	err = weft__cq_next(q, deadline, true, &item);
 	if (err)
 		return err;
+	weft__probe_got(weft__task(item->f));
 	if (ret)
 		*ret = item->f;
 	if (ret_tag)

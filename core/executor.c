@@ -23,6 +23,8 @@ int weft_executor_new(weft_executor **ret, const char *name, const struct weft_e
 
 	if (!ret || !name || !ops || !ops->submit || ops->size != sizeof *ops)
 		return -EINVAL;
+	if (weft__probed())
+		weft__trace_open();
 	ex = aligned_alloc(_Alignof(weft_executor), sizeof *ex);
 	if (!ex)
 		return -ENOMEM;

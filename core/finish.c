@@ -211,6 +211,7 @@ struct weft__link *weft__finish_quietly(weft_future *f, int status, const char *
 	uint8_t origin = f->origin;
 	struct weft__link *rest;
 
+	weft__probe_done(weft__task(f), status);
 	if (cause && !(cause->origin & FROM_HEAP))
 		cause = NULL;
 	if (group)

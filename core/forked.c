@@ -31,6 +31,7 @@ static void in_child(void)
 	weft__offload_reset();
 	weft__exit_reset();
 	weft__threads_forked();
+	weft__trace_forked();
 }
 
 static void arrange(void)

@@ -155,10 +155,12 @@ static __attribute__((noinline)) int wait_slowly(weft_future *f, weft_time deadl
 	err = weft__graph_enter(f);
 	if (err)
 		return err;
+	weft__probe_wait(weft__task(f));
 	if (over)
 		err = done_by_now(f) ? 0 : -ETIMEDOUT;
 	else
 		err = wait_long(f, deadline);
+	weft__probe_waited(weft__task(f), err);
 	weft__graph_leave();
 	return err;
 }
@@ -179,9 +181,10 @@ int weft_future_wait(weft_future *f, weft_time deadline)
 {
 	uint32_t phase = f ? weft__phase(f) : PHASE_IDLE;
 
-	if (phase == PHASE_DONE || run_in_place(f, phase, deadline))
-		return 0;
-	return wait_slowly(f, deadline);
+	if (phase != PHASE_DONE && !run_in_place(f, phase, deadline))
+		return wait_slowly(f, deadline);
+	weft__probe_got(weft__task(f));
+	return 0;
 }
 
 int weft_future_status(const weft_future *f)

@@ -173,6 +173,7 @@ static int start(weft_group *g, struct loop **arg)
 		weft_task *t = &l->runner[i].task;
 
 		t->fn = run;
+		t->name = "weft_for";
 		t->arg = arg;
 		t->arg_size = sizeof *arg; /* NOLINT: of the pointer */
 		t->flags = WEFT_TASK_LOCAL;

@@ -107,7 +107,9 @@ void weft_impl_run(weft_task *t)
 		weft__finish(f, -ETIMEDOUT, NULL, NULL);
 		return;
 	}
+	weft__probe_start(t, t, 0);
 	status = run_body(&call, t, NULL);
+	weft__probe_end(t, status);
 	weft__reply(f, call.reply_size);
 	if (!finish_plainly(f, status))
 		weft__finish(f, status, call.has_text ? call.text : NULL, NULL);

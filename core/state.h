@@ -32,6 +32,7 @@
 #ifndef WEFT_CORE_STATE_H
 #define WEFT_CORE_STATE_H
 
+#include "probe.h"
 #include "spin.h"
 #include "wait.h"
 #include <weft/executor_impl.h>
@@ -265,6 +266,7 @@ static inline bool weft__claim(weft_future *f, uint32_t from, uint32_t to)
 static inline void weft__fill(weft_future *f, const weft_task *t, weft_executor *ex, weft_group *group,
 			      uintptr_t origin)
 {
+	weft__probe_submit(t, ex, ex->name);
 	f->generation = ex->generation;
 	f->origin = (uint8_t)(origin | (ex->attend ? ATTENDED : 0));
 	f->kind = KIND_PLAIN;

@@ -102,7 +102,9 @@ static void *run(void *arg)
 	weft__exit_self(!t->daemon);
 	t->call.remote_cancel = NULL;
 	pthread_cleanup_push(end_early, t);
+	weft__probe_start(task, task, 0);
 	status = weft__body(&t->call, task);
+	weft__probe_end(task, status);
 	pthread_cleanup_pop(0);
 	weft__reply(t->future, t->call.reply_size);
 	weft__finish(t->future, status, t->call.has_text ? t->call.text : NULL, NULL);

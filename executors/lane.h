@@ -107,6 +107,9 @@ struct lane_slot {
 	struct weft__token fn;
 	_Alignas(LANE_DATA_ALIGN) char payload[LANE_INLINE];
 	size_t failed; /* which call of a batch the worker is at */
+	/* For traces, where there is one: the task's address in the program, and the name that it was given. */
+	uint64_t traced;
+	uint32_t traced_name;
 	char text[WEFT_ERROR_TEXT_MAX + 1];
 };
 

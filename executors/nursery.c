@@ -34,7 +34,7 @@ struct child {
 };
 
 struct nursery {
-	int sock, bell, caller, plan_fd, space_fd;
+	int sock, bell, caller, plan_fd, space_fd, trace_fd;
 	const struct worker_plan *plan;
 	struct weft__space space;
 	struct child *child;
@@ -105,9 +105,9 @@ static _Noreturn void be_worker(const struct nursery *n, int memfd, pid_t nurser
 	for (size_t i = 0; i < n->n; i++)
 		close(n->child[i].pidfd);
 	if (n->plan->start == WEFT_START_SPAWN)
-		worker_exec((int[]){memfd, n->bell, n->plan_fd, n->space_fd}, &n->space);
+		worker_exec((int[]){memfd, n->bell, n->plan_fd, n->space_fd, n->trace_fd}, &n->space);
 	close(n->plan_fd);
-	worker_start(n->plan, memfd, n->bell, NULL, -1);
+	worker_start(n->plan, memfd, n->bell, n->trace_fd, NULL, -1);
 }
 
 static int make_room(struct nursery *n)
@@ -250,6 +250,7 @@ static int greet(struct nursery *n)
 		return -EPROTO;
 	n->bell = fds[0];
 	n->caller = fds[1];
+	n->trace_fd = fds[2];
 	if (nursery_recv(n->sock, &m, fds, 0) <= 0 || m.kind != NURSERY_PLAN || fds[0] < 0)
 		return -EPROTO;
 	n->plan_fd = fds[0];

@@ -6,7 +6,8 @@
  * nursery, which has one thread and nothing else, and asks it for workers over a socket (SOCK_SEQPACKET,
  * so messages keep their bounds; descriptors travel with them).
  *
- *   pool -> nursery    HELLO [bell, pidfd of the caller]   once
+ *   pool -> nursery    HELLO [bell, pidfd of the caller,   once; the raw trace, if there is one
+ *                            trace]
  *                      PLAN [memfd]                        once: what workers are made with
  *                      SPACE where [memfd]                 once: where regions lie (ipc/space.h)
  *                      SPAWN lane epoch [memfd]            fork a worker on this lane
@@ -51,7 +52,7 @@ struct nursery_msg {
 	struct weft__space space;               /* SPACE; base 0: there is none */
 };
 
-enum { NURSERY_FDS = 2 };
+enum { NURSERY_FDS = 3 };
 
 /* In the environment of a run of the program that is to become one: the pid of who wants it. */
 #define NURSERY_VARIABLE "WEFT__NURSERY"

@@ -3,6 +3,7 @@
  * process_home.c -- making a nursery and taking leave of it, for whoever wants processes from it.
  */
 #include "process_home.h"
+#include "probe.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -81,11 +82,14 @@ static int hear_ready(struct process_home *h)
 static int greet(struct process_home *h)
 {
 	struct nursery_msg m = {.kind = NURSERY_HELLO};
-	int self = (int)syscall(SYS_pidfd_open, getpid(), 0), err;
+	int self = (int)syscall(SYS_pidfd_open, getpid(), 0), trace, err;
 
 	if (self < 0)
 		return -errno;
-	err = nursery_send(h->sock.fd, &m, (int[]){h->bell.fd, self}, 2);
+	trace = weft__trace_share();
+	err = nursery_send(h->sock.fd, &m, (int[]){h->bell.fd, self, trace}, trace < 0 ? 2 : 3);
+	if (trace >= 0)
+		close(trace);
 	close(self);
 	m.kind = NURSERY_PLAN;
 	if (!err)

@@ -89,6 +89,10 @@ static void write_request(const struct process_pool *p, struct lane_end *e, unsi
 					   .block = e->block[i]};
 	if (b)
 		s->failed = 0;
+	if (weft__probed()) {
+		s->traced = (uintptr_t)t;
+		s->traced_name = t->name ? weft__trace_name(t->name) : 0;
+	}
 	/* Relaxed: published with the request. A cancel that came before it is passed on. */
 	atom_store(&s->cancel, (atom_load(&f->state, relaxed) & FLAG_ASKED) != 0, relaxed);
 }
@@ -381,6 +385,7 @@ void lane_kill(struct lane_end *e)
 	int pidfd = process_pidfd_get(&e->pidfd, e->pid);
 
 	e->killed = true;
+	weft__probe_kill(e->pid);
 	if (pidfd >= 0)
 		syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
 }

@@ -200,6 +200,7 @@ static int furnish(weft_process *p, const struct start *s, int memfd)
 		return err;
 	/* Relaxed: see process_of. */
 	atom_store(&p->future->place, (uintptr_t)p, relaxed);
+	p->task->traced = (uintptr_t)weft__task(p->future);
 	err = own_home_enter(p, s->opts.start);
 	if (!err)
 		err = set_going(p, s->fn, memfd);

@@ -61,6 +61,7 @@ static void hear_died(weft_process *p, const struct weft__death *death)
 		answer(p, NOT_TO_START, -EIO);
 		return;
 	}
+	weft__probe_death(death->pid, death->signal, death->code);
 	p->death = *death;
 	list_append(&own.ended, &p->node);
 }

@@ -63,6 +63,7 @@ static void bury(struct process_pool *p, struct lane_end *e, const struct weft__
 	struct departures d;
 	bool found;
 
+	weft__probe_death(death->pid, death->signal, death->code);
 	weft__lock(&p->lock);
 	lane_close(e);
 	weft__unlock(&p->lock);

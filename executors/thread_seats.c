@@ -274,7 +274,9 @@ void thread_seats_sleep(struct thread_worker *w)
 	}
 	weft__count(&w->seat->slept);
 	since = weft__spin_asleep(&w->spinner);
+	weft__probe_park(true);
 	weft__park(&w->parker, WEFT_FOREVER);
+	weft__probe_unpark();
 	weft__spin_awake(&w->spinner, since);
 }
 
@@ -291,7 +293,9 @@ static void wait_for_seat(struct thread_worker *w)
 	p->in_reserve++;
 	weft__unlock(&p->lock);
 	weft__tally_settle(&w->tally);
+	weft__probe_park(true);
 	err = weft__park(&w->parker, until);
+	weft__probe_unpark();
 	weft__lock(&p->lock);
 	if (list_linked(&w->node)) {
 		list_remove(&p->reserve, &w->node);

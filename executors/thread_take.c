@@ -193,6 +193,8 @@ static weft_task *rob_victim(struct thread_worker *w, uint32_t most)
 		return NULL;
 	n = pop_some(w->pool, q, t, at_least_one((q->ring.n + 1) / 2, most));
 	weft__bias_unlock(&q->bias);
+	if (n)
+		weft__probe_steal(n);
 	/* Relaxed: a figure for people. */
 	atom_store(&w->seat->stolen, atom_load(&w->seat->stolen, relaxed) + n, relaxed);
 	return adopt(w, t, n);

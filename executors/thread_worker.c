@@ -58,6 +58,7 @@ static bool look(struct thread_worker *w, unsigned turn)
 	if (c) {
 		thread_seats_found(w);
 		weft__count(&w->seat->stolen);
+		weft__probe_steal(1);
 		weft__spawn_run_stolen(c, &w->deque);
 	} else if (t) {
 		run(w, t);

@@ -169,6 +169,20 @@ static weft_time until(struct uring_lane *l)
 	return at < WEFT_FOREVER - l->pool->slack ? at + l->pool->slack : WEFT_FOREVER;
 }
 
+/* Until the kernel or another thread has something for the lane, or a deadline comes. */
+static void sleep_outside(struct uring_lane *l)
+{
+	bool sleeps = uring_announce(l);
+
+	if (sleeps) {
+		weft__probe_switch(NULL); /* whose stack this is, is not whose time it is */
+		weft__probe_park(true);
+	}
+	l->driver->poll(l, sleeps ? until(l) : 0);
+	if (sleeps)
+		weft__probe_unpark();
+}
+
 static void look_outside(struct uring_lane *l)
 {
 	uring_watch_turn(l, NULL);
@@ -179,7 +193,7 @@ static void look_outside(struct uring_lane *l)
 		l->driver->poll(l, 0);
 	} else {
 		weft__tally_settle(&l->tally);
-		l->driver->poll(l, uring_announce(l) ? until(l) : 0);
+		sleep_outside(l);
 		uring_awake(l);
 		uring_watch_call(l->pool);
 	}
@@ -256,6 +270,7 @@ static void serve(struct uring_lane *l)
 	while ((next = uring_lane_find(l)) != &l->self || l->refused) {
 		if (next != &l->self) {
 			uring_watch_turn(l, next);
+			weft__probe_switch(next);
 			uring_switch_to(&l->self, next);
 		}
 		if (!l->refused)

@@ -94,6 +94,7 @@ struct io_uring_sqe *uring_ring_make_room(struct uring_lane *l)
 	struct io_uring_sqe *sqe;
 
 	while (!(sqe = io_uring_get_sqe(&r->ring))) {
+		weft__probe_ring_enter(io_uring_sq_ready(&r->ring));
 		if (io_uring_submit(&r->ring) > 0)
 			continue;
 		io_uring_submit_and_get_events(&r->ring);
@@ -121,6 +122,7 @@ static void sleep_until(struct uring_ring *r, weft_time until)
 	struct __kernel_timespec ts;
 	weft_time rest = until == WEFT_FOREVER ? 0 : until - weft_now();
 
+	weft__probe_ring_enter(io_uring_sq_ready(&r->ring));
 	if (until == WEFT_FOREVER) {
 		io_uring_submit_and_wait(&r->ring, 1);
 		return;
@@ -141,8 +143,10 @@ static void ring_poll(struct uring_lane *l, weft_time until)
 	set_bell(l);
 	if (until && !io_uring_cq_ready(&r->ring))
 		sleep_until(r, until);
-	else if (io_uring_sq_ready(&r->ring) || has_more(r))
+	else if (io_uring_sq_ready(&r->ring) || has_more(r)) {
+		weft__probe_ring_enter(io_uring_sq_ready(&r->ring));
 		io_uring_submit_and_get_events(&r->ring);
+	}
 	count(l);
 }
 

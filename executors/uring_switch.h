@@ -127,6 +127,7 @@ URING_INLINE void uring_switch_suspend(struct uring_fiber *f)
 	struct uring_fiber *next = uring_switch_next(f->lane);
 
 	uring_watch_turn(f->lane, next == &f->lane->self ? NULL : next);
+	weft__probe_switch(next);
 	if (next != f)
 		uring_switch_to(f, next);
 	f->phase = URING_RUNNING;

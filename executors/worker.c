@@ -86,7 +86,9 @@ static bool await_state(struct worker *w, struct lane_slot *slot)
 		atom_fence(seq_cst);
 		if (!is_for_us(atom_load(&slot->state, relaxed)) && !atom_load(&w->lane->ending, relaxed)) {
 			tell_idle(w);
+			weft__probe_park(true);
 			weft__wait(&w->lane->asleep, 1, WEFT_FOREVER, WEFT__SHARED);
+			weft__probe_unpark();
 		}
 		atom_store(&w->lane->asleep, 0, relaxed);
 		weft__spin_awake(&w->looker, since);
@@ -145,6 +147,18 @@ static bool find_payload(const struct worker *w, unsigned i, const struct lane_r
 	return true;
 }
 
+/* Its name in traces is what the pool wrote into the slot. */
+static int run_traced(const struct lane_slot *slot, weft_call *call, weft_task *t)
+{
+	const void *id = (void *)(uintptr_t)slot->traced;
+	int status;
+
+	weft__probe_start(id, t, slot->traced_name);
+	status = weft__body(call, t);
+	weft__probe_end(id, status);
+	return status;
+}
+
 static int run_body(const struct worker *w, struct lane_slot *slot, unsigned i, weft_call *call)
 {
 	/* Copied once, then checked. */
@@ -170,7 +184,7 @@ static int run_body(const struct worker *w, struct lane_slot *slot, unsigned i, 
 		f->origin = FROM_BATCH;
 	}
 	f->deadline = r.deadline;
-	return weft__body(call, &t);
+	return run_traced(slot, call, &t);
 }
 
 /* A task that jumps back into one that was over (longjmp) comes out of its body with the registers of that time.

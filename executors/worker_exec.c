@@ -3,7 +3,7 @@
  * worker_exec.c -- WEFT_START_SPAWN: a worker that is a run of the program of its own.
  *
  * The nursery forks, as for any worker, and so stays the parent that hears of the death; the fork executes the
- * program. What it needs lies at descriptors 3 to 6. The new run meets enter_worker(), a constructor.
+ * program. What it needs lies at descriptors 3 to 7. The new run meets enter_worker(), a constructor.
  */
 #include "nursery.h"
 #include "spec.h"
@@ -59,6 +59,7 @@ __attribute__((constructor)) static void enter_worker(void)
 	const char *by = secure_getenv(WORKER_VARIABLE);
 	struct weft__space space;
 	struct worker_plan *plan;
+	int trace = FIRST_FD + WORKER_TRACE;
 
 	if (!by || !read_invitation(by, &space))
 		return;
@@ -72,6 +73,8 @@ __attribute__((constructor)) static void enter_worker(void)
 	nursery_close_from(END_FD);
 	for (int i = 0; i < WORKER_FDS; i++)
 		fcntl(FIRST_FD + i, F_SETFD, FD_CLOEXEC);
-	worker_start(plan, FIRST_FD + WORKER_LANE, FIRST_FD + WORKER_BELL, space.base ? &space : NULL,
+	if (fcntl(trace, F_GETFD) < 0)
+		trace = -1;
+	worker_start(plan, FIRST_FD + WORKER_LANE, FIRST_FD + WORKER_BELL, trace, space.base ? &space : NULL,
 		     FIRST_FD + WORKER_SPACE);
 }

@@ -77,11 +77,15 @@ static int run(const struct own_task *o, weft_call *call)
 		return err;
 	t.arg = t.arg_size ? payload : NULL;
 	t.result = t.result_size ? payload + own_result_at(t.arg_size) : NULL;
+	t.name = o->name;
 	weft__future(&t)->deadline = WEFT_FOREVER;
-	return run_body(call, &t);
+	weft__probe_start((void *)(uintptr_t)o->traced, &t, 0);
+	err = run_body(call, &t);
+	weft__probe_end((void *)(uintptr_t)o->traced, err);
+	return err;
 }
 
-_Noreturn void worker_own(const struct worker_plan *plan, int memfd, int bell,
+_Noreturn void worker_own(const struct worker_plan *plan, int memfd, int bell, int trace,
 			  const struct weft__space *space, int space_fd)
 {
 	struct own_task *o = map(memfd);
@@ -100,6 +104,9 @@ _Noreturn void worker_own(const struct worker_plan *plan, int memfd, int bell,
 	forget_tasks();
 	weft__name_process(o->name);
 	prctl(PR_SET_NAME, o->name);
+	weft__trace_attach(trace, o->name);
+	if (trace >= 0)
+		close(trace);
 	if (!status)
 		status = run(o, &call);
 	o->status = status;

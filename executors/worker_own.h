@@ -24,6 +24,7 @@ struct own_task {
 	atom_u32 cancel; /* the program raises it */
 	struct weft__token fn;
 	uint64_t arg_size, result_size; /* bytes */
+	uint64_t traced;                /* the task's address in the program */
 	int32_t status;                 /* the outcome, as the next three */
 	uint32_t has_text;
 	uint64_t reply_size;
@@ -40,7 +41,7 @@ static inline size_t own_result_at(size_t arg_size)
 
 /* worker_own.c: as worker_start, for a task that has the process to itself. space NULL: as there. */
 struct weft__space;
-_Noreturn void worker_own(const struct worker_plan *plan, int memfd, int bell,
+_Noreturn void worker_own(const struct worker_plan *plan, int memfd, int bell, int trace,
 			  const struct weft__space *space, int space_fd);
 
 #endif

@@ -103,7 +103,7 @@ static _Noreturn void fail(struct lane *lane, int bell, int err, const weft_call
 	_exit(EXIT_NOT_STARTED);
 }
 
-_Noreturn void worker_start(const struct worker_plan *plan, int memfd, int bell,
+_Noreturn void worker_start(const struct worker_plan *plan, int memfd, int bell, int trace,
 			    const struct weft__space *space, int space_fd)
 {
 	weft_call call = {.task = NULL};
@@ -111,7 +111,7 @@ _Noreturn void worker_start(const struct worker_plan *plan, int memfd, int bell,
 	int err;
 
 	if (plan->own)
-		worker_own(plan, memfd, bell, space, space_fd);
+		worker_own(plan, memfd, bell, trace, space, space_fd);
 	lane = mmap(NULL, lane_size(plan->slot_size), PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
 	close(memfd);
 	if (lane == MAP_FAILED)
@@ -119,6 +119,9 @@ _Noreturn void worker_start(const struct worker_plan *plan, int memfd, int bell,
 	if (plan->start == WEFT_START_SPAWN)
 		worker_reset_signals(); /* in a new run of the program a library may have set its own */
 	weft__name_process("weft-worker");
+	weft__trace_attach(trace, "weft-worker");
+	if (trace >= 0)
+		close(trace);
 	weft__spin_know(plan->alone);
 	worker_care_begin(plan, bell);
 	err = space ? map_regions(space, space_fd, &call) : 0;

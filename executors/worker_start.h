@@ -9,17 +9,18 @@
 #include "space.h"
 #include "worker_plan.h"
 
-/* What a worker needs that runs the program again: its lane, the bell, the plan, and, or -1, the regions. */
-enum { WORKER_LANE, WORKER_BELL, WORKER_PLAN, WORKER_SPACE, WORKER_FDS };
+/* What a worker needs that runs the program again: its lane, the bell, the plan, and, or -1, the regions, the raw
+ * trace. */
+enum { WORKER_LANE, WORKER_BELL, WORKER_PLAN, WORKER_SPACE, WORKER_TRACE, WORKER_FDS };
 
 /* worker_exec.c: in a fork of the nursery: runs the program again, which becomes a worker before main(). */
 _Noreturn void worker_exec(const int fds[WORKER_FDS], const struct weft__space *space);
 
 /* worker_start.c: every signal has its default action and is let through, but for SIGINT. */
 void worker_reset_signals(void);
-/* everything, from a process with no other descriptors to its end. space NULL: the regions are there
- * already, or there are none. */
-_Noreturn void worker_start(const struct worker_plan *plan, int memfd, int bell,
+/* everything, from a process with no other descriptors to its end. trace -1: there is none. space NULL: the regions
+ * are there already, or there are none. */
+_Noreturn void worker_start(const struct worker_plan *plan, int memfd, int bell, int trace,
 			    const struct weft__space *space, int space_fd);
 
 /* worker_limits.c: 0 or a negative errno, with a text in call. */

@@ -38,6 +38,8 @@ need liburing-dev
 need libjemalloc-dev
 need libcunit1-dev
 need libbenchmark-dev
+need libjansson-dev
+need systemtap-sdt-dev
 if [ "$what" = test ]; then
 	have clang || need clang-14 clang-14
 	have clang-format || need clang-format-14 clang-format-14
@@ -47,6 +49,7 @@ if [ "$what" = test ]; then
 	need libglib2.0-dev
 	need libjxl-dev
 	need libsodium23
+	need python3 python3
 	need libuv1-dev
 	need lintian lintian
 	need meson meson

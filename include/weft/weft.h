@@ -32,6 +32,7 @@
 #include <weft/task.h>
 #include <weft/thread.h>
 #include <weft/thread_pool.h>
+#include <weft/trace.h>
 #include <weft/uring.h>
 
 #endif

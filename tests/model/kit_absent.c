@@ -50,3 +50,7 @@ void weft__offload_close(void)
 void weft__offload_reset(void)
 {
 }
+
+void weft__trace_forked(void)
+{
+}
