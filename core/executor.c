@@ -10,6 +10,7 @@
 #include "forked.h"
 #include "offload.h"
 #include "state.h"
+#include "stats.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -33,6 +34,8 @@ int weft_executor_new(weft_executor **ret, const char *name, const struct weft_e
 	ex->self = self;
 	ex->generation = weft__generation();
 	snprintf(ex->name, sizeof ex->name, "%s", name);
+	ex->shown = weft__stats_open(ex->name);
+	ex->shared.n = ex->shown ? &ex->shown->counts : &ex->shared.own;
 	weft__offload_open();
 	*ret = ex;
 	return 0;
@@ -44,12 +47,15 @@ void weft__executor_adopt(weft_executor *ex)
 
 	memcpy(fresh.name, ex->name, sizeof fresh.name);
 	memcpy(ex, &fresh, sizeof fresh); /* in a fork, its locks may be held by who is not here */
+	ex->shared.n = &ex->shared.own;
 }
 
 void weft__executor_discard(weft_executor *ex)
 {
-	if (ex)
+	if (ex) {
 		weft__offload_close();
+		weft__stats_close(ex->shown);
+	}
 	free(ex);
 }
 
@@ -64,6 +70,8 @@ static void begin_stop(weft_executor *ex, enum weft_stop how)
 		/* X2 seq_cst: before the wake of sleepers below. */
 		if (atom_cas(&ex->how, &now, want, seq_cst, relaxed))
 			break;
+	if (ex->shown)
+		atom_store(&ex->shown->how, atom_load(&ex->how, relaxed), relaxed);
 	if (ex->ops.stop)
 		ex->ops.stop(ex->self, how);
 	if (how == WEFT_STOP_DRAIN)

@@ -12,6 +12,7 @@
 #include "offload.h"
 #include "ready.h"
 #include "state.h"
+#include "stats.h"
 
 #include <pthread.h>
 
@@ -31,6 +32,7 @@ static void in_child(void)
 	weft__offload_reset();
 	weft__exit_reset();
 	weft__threads_forked();
+	weft__stats_forked();
 	weft__trace_forked();
 }
 

@@ -169,7 +169,7 @@ static int offer_member(weft_group *g, weft_task *t)
 		count_down(inside(g));
 	}
 	/* Relaxed: a figure for people. */
-	atom_sub(&g->ex->shared.submitted, 1, relaxed);
+	atom_sub(&g->ex->shared.n->submitted, 1, relaxed);
 	memcpy((char *)f + skip, (char *)saved + skip, sizeof saved - skip);
 	weft__claim(f, PHASE_CLAIMED, phase);
 	return err;

@@ -16,10 +16,12 @@
 #define WEFT_CORE_PROBE_H
 
 #include "atomic.h"
+#include "stats.h"
 #include "tracing.h"
 #include "usdt.h"
 
 #include <stdbool.h>
+#include <weft/spawn_inline.h>
 
 /* Who looks on: bits of weft__probes. */
 enum {
@@ -29,6 +31,7 @@ enum {
 
 #ifdef WEFT__NO_PROBES
 #define weft__probed() false
+#define weft__shown()  ((struct stats_work *)0)
 #else
 extern struct weft__probes {
 	_Alignas(64) atom_u32 on; /* a line of the cache that is hardly ever written */
@@ -39,6 +42,12 @@ static inline bool weft__probed(void)
 {
 	/* Relaxed: who is told of too much or too little at the start and the end of a trace does no harm. */
 	return __builtin_expect(atom_load(&weft__probes.on, relaxed) != 0, 0);
+}
+
+/* Where the calling thread shows what it runs (stats_page.h), or NULL. */
+static inline struct stats_work *weft__shown(void)
+{
+	return weft__work;
 }
 #endif
 
@@ -54,14 +63,26 @@ static inline void weft__probe_submit(const weft_task *t, const void *ex, const 
  * another process, or 0. */
 static inline void weft__probe_start(const void *id, const weft_task *t, uint32_t name)
 {
+	struct stats_work *shown = weft__shown();
+
 	WEFT__USDT(3, task_start, id, t->fn, t->name);
+	if (shown && weft_spawn_thread_1.call)
+		weft__work_on_top(shown, 1);
+	else if (shown)
+		weft__work_begin(shown, (uintptr_t)t->fn, t->name);
 	if (weft__probed())
 		weft__trace_start(id, t, name);
 }
 
 static inline void weft__probe_end(const void *id, int status)
 {
+	struct stats_work *shown = weft__shown();
+
 	WEFT__USDT(2, task_end, id, status);
+	if (shown && weft_spawn_thread_1.call)
+		weft__work_on_top(shown, -1);
+	else if (shown)
+		weft__work_end(shown);
 	if (weft__probed())
 		weft__trace_record(WEFT__TRACE_END, (uintptr_t)id, (uint32_t)status, 0);
 }

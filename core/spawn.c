@@ -164,6 +164,11 @@ void weft__spawn_run_stolen(struct weft_child *c, struct weft__deque *mine)
 	settle(k, STATE_DONE);
 }
 
+uintptr_t weft__spawn_function(struct weft_child *c)
+{
+	return (uintptr_t)inside(c)->fn;
+}
+
 void weft__spawn_decline(struct weft_child *c)
 {
 	settle(inside(c), STATE_DECLINED);

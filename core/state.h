@@ -34,6 +34,7 @@
 
 #include "probe.h"
 #include "spin.h"
+#include "stats_page.h"
 #include "wait.h"
 #include <weft/executor_impl.h>
 #include <weft/group.h>
@@ -177,8 +178,10 @@ struct weft_call {
 struct weft__tally {
 	struct list_node node; /* in ex->tallies, under ex->lock */
 	weft_executor *ex;
-	uint32_t credit; /* tasks that ex->load counts, but that are not there: the owner's */
-	atom_u64 submitted, completed, failed, cancelled, timed_out, died;
+	uint32_t credit;        /* tasks that ex->load counts, but that are not there: the owner's */
+	struct stats_counts *n; /* where others may look at them, in row; or own */
+	struct stats_row *row;  /* its opener's; or NULL */
+	struct stats_counts own;
 };
 
 struct weft_executor {
@@ -210,6 +213,7 @@ struct weft_executor {
 	struct weft__waitq sleepers;   /* bodies that sleep, for a stop to wake */
 	struct list_node *tallies;     /* of those who keep their own, under lock */
 	struct weft__tally shared;     /* of everybody else */
+	struct stats_executor *shown;  /* what others may see of it: stats.h; NULL: nothing */
 };
 
 /* Has it been told to cancel what it has? */
@@ -440,7 +444,8 @@ static inline bool weft__load_enter_quickly(struct weft__tally *y)
 }
 void weft__load_hold(weft_executor *ex); /* one more, whether it stops or not */
 void weft__load_leave_slowly(weft_executor *ex, size_t n);
-void weft__tally_open(struct weft__tally *y, weft_executor *ex);
+/* row: where it counts; NULL: in itself. The caller gives it back, some time after the tally is closed. */
+void weft__tally_open(struct weft__tally *y, weft_executor *ex, struct stats_row *row);
 void weft__tally_settle(struct weft__tally *y); /* gives back its credit; before its owner sleeps */
 void weft__tally_close(struct weft__tally *y);  /* into the shared one */
 void weft__tally_sum(weft_executor *ex, struct weft_stats *ret);
@@ -474,7 +479,7 @@ static inline void weft__count_done(weft_executor *ex, int status)
 	}
 	if (status < 0)
 		weft__count_failure(weft__tally, status);
-	weft__count(&weft__tally->completed);
+	weft__count(&weft__tally->n->completed);
 }
 
 #endif

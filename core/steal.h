@@ -31,6 +31,9 @@
  * left to steal. An idle thread may run any; one inside a task must not. */
 void weft__spawn_run_stolen(struct weft_child *c, struct weft__deque *mine);
 
+/* The function of a stolen child, for people. */
+uintptr_t weft__spawn_function(struct weft_child *c);
+
 /* Gives a stolen child back instead: the sync of its owner runs it. */
 void weft__spawn_decline(struct weft_child *c);
 

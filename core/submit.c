@@ -56,9 +56,9 @@ static void fill(weft_future *f, const weft_task *t, const struct weft_offer *of
 	weft__fill(f, t, ex, offer->opaque_[OFFER_GROUP], (uintptr_t)offer->opaque_[OFFER_HOW] & HOW_ORIGIN);
 	f->batch = offer->opaque_[OFFER_EXTRA];
 	if (tally)
-		weft__count(&tally->submitted);
+		weft__count(&tally->n->submitted);
 	else /* relaxed: a figure for people */
-		atom_add(&ex->shared.submitted, 1, relaxed);
+		atom_add(&ex->shared.n->submitted, 1, relaxed);
 }
 
 int weft__accept(const struct weft_offer *offer, size_t i, uint32_t phase)

@@ -92,9 +92,11 @@ void weft__tally_settle(struct weft__tally *y)
 		leave(y->ex, n);
 }
 
-void weft__tally_open(struct weft__tally *y, weft_executor *ex)
+void weft__tally_open(struct weft__tally *y, weft_executor *ex, struct stats_row *row)
 {
 	y->ex = ex;
+	y->row = row;
+	y->n = row ? &row->counts : &y->own;
 	weft__lock(&ex->lock);
 	list_append(&ex->tallies, &y->node);
 	weft__unlock(&ex->lock);
@@ -111,12 +113,13 @@ void weft__tally_close(struct weft__tally *y)
 	weft_executor *ex = y->ex;
 
 	weft__lock(&ex->lock);
-	move(&ex->shared.submitted, &y->submitted);
-	move(&ex->shared.completed, &y->completed);
-	move(&ex->shared.failed, &y->failed);
-	move(&ex->shared.cancelled, &y->cancelled);
-	move(&ex->shared.timed_out, &y->timed_out);
-	move(&ex->shared.died, &y->died);
+	move(&ex->shared.n->submitted, &y->n->submitted);
+	move(&ex->shared.n->completed, &y->n->completed);
+	move(&ex->shared.n->failed, &y->n->failed);
+	move(&ex->shared.n->cancelled, &y->n->cancelled);
+	move(&ex->shared.n->timed_out, &y->n->timed_out);
+	move(&ex->shared.n->died, &y->n->died);
+	y->n = &y->own;
 	list_remove(&ex->tallies, &y->node);
 	weft__unlock(&ex->lock);
 	weft__tally_settle(y);
@@ -125,11 +128,11 @@ void weft__tally_close(struct weft__tally *y)
 static void add_parts(struct weft_stats *ret, struct weft__tally *y)
 {
 	/* Relaxed: figures for people. */
-	ret->failed += atom_load(&y->failed, relaxed);
-	ret->cancelled += atom_load(&y->cancelled, relaxed);
-	ret->timed_out += atom_load(&y->timed_out, relaxed);
-	ret->died += atom_load(&y->died, relaxed);
-	ret->completed += atom_load(&y->completed, relaxed);
+	ret->failed += atom_load(&y->n->failed, relaxed);
+	ret->cancelled += atom_load(&y->n->cancelled, relaxed);
+	ret->timed_out += atom_load(&y->n->timed_out, relaxed);
+	ret->died += atom_load(&y->n->died, relaxed);
+	ret->completed += atom_load(&y->n->completed, relaxed);
 }
 
 /* Under ex->lock. What is completed is added up first, so that it is not the larger number. */
@@ -138,17 +141,17 @@ void weft__tally_sum(weft_executor *ex, struct weft_stats *ret)
 	add_parts(ret, &ex->shared);
 	for (struct list_node *n = ex->tallies; n; n = list_after(ex->tallies, n))
 		add_parts(ret, list_entry(n, struct weft__tally, node));
-	ret->submitted = atom_load(&ex->shared.submitted, relaxed);
+	ret->submitted = atom_load(&ex->shared.n->submitted, relaxed);
 	for (struct list_node *n = ex->tallies; n; n = list_after(ex->tallies, n))
-		ret->submitted += atom_load(&list_entry(n, struct weft__tally, node)->submitted, relaxed);
+		ret->submitted += atom_load(&list_entry(n, struct weft__tally, node)->n->submitted, relaxed);
 }
 
 static atom_u64 *kind_of(struct weft__tally *y, int status)
 {
-	return status == -ECANCELED    ? &y->cancelled
-	       : status == -ETIMEDOUT  ? &y->timed_out
-	       : status == -EOWNERDEAD ? &y->died
-				       : &y->failed;
+	return status == -ECANCELED    ? &y->n->cancelled
+	       : status == -ETIMEDOUT  ? &y->n->timed_out
+	       : status == -EOWNERDEAD ? &y->n->died
+				       : &y->n->failed;
 }
 
 void weft__count_done_shared(weft_executor *ex, int status)
@@ -156,7 +159,7 @@ void weft__count_done_shared(weft_executor *ex, int status)
 	/* Relaxed: figures for people. */
 	if (status < 0)
 		atom_add(kind_of(&ex->shared, status), 1, relaxed);
-	atom_add(&ex->shared.completed, 1, relaxed);
+	atom_add(&ex->shared.n->completed, 1, relaxed);
 }
 
 void weft__count_failure(struct weft__tally *y, int status)

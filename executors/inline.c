@@ -25,6 +25,7 @@ static int run_offer(void *self, struct weft_offer *offer)
 static struct weft_executor executor = {
 	.ops = {.size = sizeof executor.ops, .caps = WEFT_CAP_LOCAL, .workers = 1, .submit = run_offer},
 	.name = "inline",
+	.shared.n = &executor.shared.own,
 };
 
 weft_executor *weft_inline(void)

@@ -12,7 +12,7 @@
 int lane_create(struct lane **ret, size_t slot_size, uint32_t max_tasks)
 {
 	size_t size = lane_size(slot_size);
-	int fd = weft__memfd("weft-lane", size);
+	int fd = weft__memfd(STATS_LANE_NAME, size);
 	struct lane *lane;
 
 	if (fd < 0)
@@ -22,6 +22,8 @@ int lane_create(struct lane **ret, size_t slot_size, uint32_t max_tasks)
 		close(fd);
 		return -ENOMEM;
 	}
+	lane->shown = (struct stats_lane){
+		.magic = STATS_LANE_MAGIC, .version = STATS_VERSION, .size = sizeof lane->shown};
 	lane->slot_size = (uint32_t)slot_size;
 	lane->max_tasks = max_tasks;
 	*ret = lane;

@@ -105,6 +105,7 @@ struct lane_slot {
 	struct lane_reply reply;
 	struct lane_request request;
 	struct weft__token fn;
+	uint64_t name; /* its address in the program, for who looks on */
 	_Alignas(LANE_DATA_ALIGN) char payload[LANE_INLINE];
 	size_t failed; /* which call of a batch the worker is at */
 	/* For traces, where there is one: the task's address in the program, and the name that it was given. */
@@ -116,6 +117,7 @@ struct lane_slot {
 _Static_assert(offsetof(struct lane_slot, fn) == LANE_ALIGN, "request and reply fit a cache line");
 
 struct lane {
+	struct stats_lane shown; /* what the worker runs, for who looks on; the pool does not read it */
 	_Alignas(LANE_ALIGN) atom_u32 asleep;    /* 1: the worker sleeps, on this word */
 	atom_u32 ending;                         /* the worker is to leave */
 	_Alignas(LANE_ALIGN) atom_u32 listening; /* the pool wants its descriptor written */

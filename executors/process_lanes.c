@@ -82,6 +82,7 @@ static void write_request(const struct process_pool *p, struct lane_end *e, unsi
 	write_payload(p, e, i, t);
 	/* Cannot fail: submit has made the token before. */
 	weft__token_make(t->fn, &s->fn);
+	s->name = (uintptr_t)t->name;
 	s->request = (struct lane_request){.arg_size = t->arg_size,
 					   .result_size = t->result_size,
 					   .deadline = f->deadline,

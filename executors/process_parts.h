@@ -58,6 +58,7 @@ struct lane_end {
 	uint64_t epoch; /* one more for each worker: messages about an earlier one are void */
 	pid_t pid;
 	struct process_file pidfd;
+	struct stats_row *row; /* the pid, for who looks on; NULL: not shown */
 	uint32_t head, tail;
 	uint32_t told;  /* behind the last slot of which the watcher is told because more tasks wait */
 	unsigned tasks; /* in it */
@@ -182,6 +183,7 @@ void lane_close(struct lane_end *e);
 bool lane_lose(struct process_pool *p, struct lane_end *e, const struct weft__death *d,
 	       struct departures *ret);
 void lane_bury(struct process_pool *p, struct lane_end *e, const struct weft__death *d);
+void lane_show(struct lane_end *e, pid_t pid); /* to who looks on: its worker; 0: there is none now */
 
 /* Gives lane i a fresh memory and asks the nursery for a worker. */
 void lane_start(struct process_pool *p, unsigned i);

@@ -4,6 +4,7 @@
  */
 #include "module.h"
 #include "spin.h"
+#include "stats.h"
 #include "worker_plan.h"
 
 #include <errno.h>
@@ -110,6 +111,8 @@ int plan_create(struct worker_plan **ret, const struct weft_process_pool_opts *o
 	plan->max_files = o->max_files;
 	plan->nice = o->nice;
 	plan->alone = weft__spin_alone();
+	/* Nobody may look into who is in a sandbox, so there its descriptor would serve nobody. */
+	plan->shown = weft__stats_wanted() && !(o->flags & WEFT_PROCESSES_SANDBOX);
 	err = take_functions(plan, o);
 	if (!err && o->flags & WEFT_PROCESSES_SANDBOX)
 		dl_iterate_phdr(add_loaded, plan);

@@ -6,6 +6,7 @@
 #include "own_thread.h"
 #include "process_parts.h"
 #include "spec.h"
+#include "stats.h"
 #include "worker_filter.h"
 #include "worker_start.h"
 
@@ -210,6 +211,8 @@ static void pool_free(void *self, bool forked)
 			lane_memory_leave(p->lane[i].memory);
 		process_file_close(&p->lane[i].pidfd);
 	}
+	for (unsigned i = 0; i < p->n; i++)
+		weft__stats_row_close(p->lane[i].row);
 	weft_region_free(p->large);
 	process_home_fini(&p->home);
 	free(p->lane);
@@ -315,6 +318,13 @@ static int furnish(struct process_pool *p)
 	return err;
 }
 
+static void show(struct process_pool *p)
+{
+	weft__stats_describe(p->ex, STATS_PROCESSES);
+	for (unsigned i = 0; i < p->n; i++)
+		p->lane[i].row = weft__stats_row_open(p->ex, STATS_PROCESSES, i, 0);
+}
+
 int weft_process_pool_new(weft_executor **ret, const struct weft_process_pool_opts *opts)
 {
 	struct weft_process_pool_opts o;
@@ -337,6 +347,7 @@ int weft_process_pool_new(weft_executor **ret, const struct weft_process_pool_op
 	if (!err)
 		err = weft_executor_new(&p->ex, o.name ? o.name : name, &ops, p);
 	if (!err) {
+		show(p);
 		p->ex->attend = process_attend;
 		p->ex->heed = process_heed;
 		p->ex->reap = process_look;

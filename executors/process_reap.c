@@ -289,12 +289,19 @@ void lane_memory_leave(struct lane_memory *m)
 	free(m);
 }
 
+void lane_show(struct lane_end *e, pid_t pid)
+{
+	if (e->row)
+		atom_store(&e->row->id, (uint32_t)pid, relaxed);
+}
+
 static void release_lane(struct lane_end *e)
 {
 	lane_memory_leave(e->memory);
 	process_file_close(&e->pidfd);
 	e->memory = NULL;
 	e->shared = NULL;
+	lane_show(e, 0);
 	e->life = LANE_DOWN;
 	e->head = e->tail = e->told = 0;
 	e->tasks = e->timed = 0;
@@ -307,6 +314,7 @@ void lane_close(struct lane_end *e)
 {
 	e->life = LANE_DOWN;
 	e->retry_at = WEFT_FOREVER;
+	lane_show(e, 0);
 }
 
 /* Before anybody hears that a task is lost: who does may ask at once how many have died. */
@@ -317,6 +325,8 @@ static void count_death(struct process_pool *p, struct lane_end *e, const struct
 	e->counted = true;
 	/* One that ended by itself, idle, has reached max_tasks or was told to leave. */
 	p->deaths += !e->killed && !e->leaving && (d->signal || e->interrupted);
+	if (p->ex->shown)
+		atom_store(&p->ex->shown->deaths, p->deaths, relaxed);
 }
 
 bool lane_lose(struct process_pool *p, struct lane_end *e, const struct weft__death *d,

@@ -85,6 +85,7 @@ static void hear_spawned(struct process_pool *p, struct lane_end *e, const struc
 	weft__lock(&p->lock);
 	e->life = LANE_UP;
 	e->pid = m->pid;
+	lane_show(e, m->pid);
 	process_file_set(&e->pidfd, pidfd);
 	if (e->killed) /* before we knew whom to kill */
 		lane_kill(e);

@@ -14,6 +14,7 @@
  */
 #include "forked.h"
 #include "spec.h"
+#include "stats.h"
 #include "thread_parts.h"
 
 #include <errno.h>
@@ -80,6 +81,8 @@ static void pool_free(void *self, bool forked)
 	struct thread_pool *p = self;
 
 	(void)forked; /* memory is all there is to free */
+	for (unsigned i = 0; p->shard && i < p->shards; i++)
+		weft__stats_row_close(p->shard[i].tally.row);
 	thread_queues_close(p);
 	munmap(p, p->mapped);
 }
@@ -173,7 +176,7 @@ static int pool_start(struct thread_pool *p)
 	ex = p->ex;
 	ex->submit_quickly = pool_submit_quickly;
 	for (unsigned i = 0; i < p->shards; i++)
-		weft__tally_open(&p->shard[i].tally, ex);
+		weft__tally_open(&p->shard[i].tally, ex, weft__stats_row_open(ex, STATS_OTHER, i, 0));
 	err = thread_seats_start(p, p->size);
 	if (err) {
 		weft__executor_discard(ex);
@@ -182,6 +185,7 @@ static int pool_start(struct thread_pool *p)
 	ex->ops.workers = p->size;
 	if (!p->opts.name)
 		snprintf(ex->name, sizeof ex->name, "threads:%u", p->size);
+	weft__stats_describe(ex, STATS_THREADS);
 	return 0;
 }
 

@@ -109,7 +109,7 @@ static int push_run(struct thread_pool *p, struct thread_queue *q, struct weft_o
 		uint32_t at;
 
 		if (simple && put_quickly(p, q, &offer->tasks[*i])) {
-			weft__count(&tally->submitted);
+			weft__count(&tally->n->submitted);
 			++*i;
 			continue;
 		}
@@ -200,7 +200,7 @@ static bool own_quickly(struct thread_pool *p, struct thread_worker *w, weft_tas
 		w->tally.credit++;
 		return false;
 	}
-	weft__count(&w->tally.submitted);
+	weft__count(&w->tally.n->submitted);
 	announce_own(p, q);
 	return true;
 }
@@ -216,7 +216,7 @@ static bool shard_quickly(struct thread_pool *p, weft_task *t)
 		put = false;
 	}
 	if (put) {
-		weft__count(&q->tally.submitted);
+		weft__count(&q->tally.n->submitted);
 		thread_queue_count(q);
 	}
 	/* T2 seq_cst: pairs with look_hard. */

@@ -26,6 +26,7 @@
  * All else is under pool.lock, which is taken only to sleep, to wake, to block.
  */
 #include "own_thread.h"
+#include "stats.h"
 #include "thread_parts.h"
 
 #include <errno.h>
@@ -332,6 +333,7 @@ static void block(struct thread_worker *w, bool low)
 	struct thread_pool *p = w->pool;
 	struct thread_seat *seat;
 
+	weft__work_mark(STATS_WAITS, true);
 	weft__deque_share_all(&w->deque);
 	weft__lock(&p->lock);
 	seat = w->seat;
@@ -362,6 +364,7 @@ static void unblock(struct thread_worker *w)
 		p->low--;
 	}
 	if (w->blocked == 0) {
+		weft__work_mark(STATS_WAITS, false);
 		p->blocked--;
 		sit_down(w, seat_take(p));
 		if (w->seat)

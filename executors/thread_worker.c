@@ -4,10 +4,12 @@
  * children, searches, sleeps.
  */
 #include "ready.h"
+#include "stats.h"
 #include "thread_parts.h"
 
 #include <sched.h>
 #include <stdio.h>
+#include <unistd.h>
 
 enum { LOOKS = 32 }; /* outside, for each at others' queues */
 
@@ -44,6 +46,20 @@ static void run(struct thread_worker *w, weft_task *t)
 	weft_impl_run(t);
 }
 
+static void run_stolen(struct thread_worker *w, struct weft_child *c)
+{
+	thread_seats_found(w);
+	weft__count(&w->seat->stolen);
+	weft__probe_steal(1);
+	weft__work_mark(STATS_CHILD, true);
+	if (weft__work)
+		weft__work_begin(weft__work, weft__spawn_function(c), NULL);
+	weft__spawn_run_stolen(c, &w->deque);
+	if (weft__work)
+		weft__work_end(weft__work);
+	weft__work_mark(STATS_CHILD, false);
+}
+
 /* One turn of a search. True: it has found something, and run it. */
 static bool look(struct thread_worker *w, unsigned turn)
 {
@@ -56,10 +72,7 @@ static bool look(struct thread_worker *w, unsigned turn)
 		c = t ? NULL : thread_steal_child(w);
 	}
 	if (c) {
-		thread_seats_found(w);
-		weft__count(&w->seat->stolen);
-		weft__probe_steal(1);
-		weft__spawn_run_stolen(c, &w->deque);
+		run_stolen(w, c);
 	} else if (t) {
 		run(w, t);
 	}
@@ -168,6 +181,25 @@ static void introduce(struct thread_worker *w)
 		.most = p->opts.spin == WEFT_SPIN_NEVER ? -1 : (int64_t)p->opts.spin * 1000};
 }
 
+static void begin_counting(struct thread_worker *w)
+{
+	weft_executor *ex = w->pool->ex;
+	struct stats_row *row =
+		weft__stats_row_open(ex, STATS_THREADS, (unsigned)(w - w->pool->worker), gettid());
+
+	weft__tally_open(&w->tally, ex, row);
+	weft__tally = &w->tally;
+	weft__work = row ? &row->work : NULL;
+}
+
+static void end_counting(struct thread_worker *w)
+{
+	weft__work = NULL;
+	weft__tally = NULL;
+	weft__tally_close(&w->tally);
+	weft__stats_row_close(w->tally.row);
+}
+
 void *thread_worker_main(void *worker)
 {
 	struct thread_worker *w = worker;
@@ -176,14 +208,12 @@ void *thread_worker_main(void *worker)
 	weft__lock(&w->pool->lock); /* whoever started us has finished what it was about */
 	weft__unlock(&w->pool->lock);
 	introduce(w);
-	weft__tally_open(&w->tally, w->pool->ex);
-	weft__tally = &w->tally;
+	begin_counting(w);
 	open_deque(w);
 	serve(w);
 	close_deque(w);
 	weft__bell_close();
-	weft__tally = NULL;
-	weft__tally_close(&w->tally);
+	end_counting(w);
 	thread_seats_leave(w);
 	return NULL;
 }

@@ -9,6 +9,7 @@
 #include "forked.h"
 #include "own_thread.h"
 #include "spec.h"
+#include "stats.h"
 #include "uring_parts.h"
 
 #include <errno.h>
@@ -98,6 +99,7 @@ static void pool_free(void *self, bool forked)
 			uring_heap_free(&l->heap);
 			free(l->ready.at);
 		}
+		weft__stats_row_close(l->row);
 		close(l->bell);
 	}
 	free(p);
@@ -175,6 +177,8 @@ static int start_lane(struct uring_pool *p, struct uring_lane *l)
 	l->pool = p;
 	l->driver = p->driver;
 	l->error = 0;
+	if (!l->row)
+		l->row = weft__stats_row_open(p->ex, STATS_URING, (unsigned)(l - p->lane), 0);
 	atom_store(&l->started, 0, relaxed);
 	weft__stacks_init(&l->stacks, p->opts.stack_size);
 	err = weft__thread_start(&l->thread, uring_lane_main, l);
@@ -270,6 +274,7 @@ static int pool_start(struct uring_pool *p)
 	ex->ops.workers = p->n;
 	if (!p->opts.name)
 		snprintf(ex->name, sizeof ex->name, "uring:%u (%s)", p->n, p->driver->name);
+	weft__stats_describe(ex, STATS_URING);
 	return 0;
 }
 

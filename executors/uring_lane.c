@@ -118,6 +118,8 @@ static struct uring_fiber *make_fiber(struct uring_lane *l)
 	f->all = l->all;
 	l->all = f;
 	l->fibers++;
+	if (l->row)
+		atom_store(&l->row->ring.fibers, l->fibers, relaxed);
 	return f;
 }
 
@@ -174,6 +176,8 @@ static void sleep_outside(struct uring_lane *l)
 {
 	bool sleeps = uring_announce(l);
 
+	if (l->row) /* while the lane is at work, the watcher says how many live */
+		atom_store(&l->row->ring.live, atom_load(&l->live, relaxed), relaxed);
 	if (sleeps) {
 		weft__probe_switch(NULL); /* whose stack this is, is not whose time it is */
 		weft__probe_park(true);
@@ -243,6 +247,8 @@ static int open_lane(struct uring_lane *l)
 	prctl(PR_SET_TIMERSLACK, 1UL); /* it has its own */
 	uring_self = l;
 	l->id = gettid();
+	if (l->row)
+		atom_store(&l->row->id, (uint32_t)l->id, relaxed);
 	l->err = &errno;
 	l->self.lane = l;
 	l->self.base.handled_here = weft__handled_here();
@@ -290,7 +296,7 @@ void *uring_lane_main(void *lane)
 	weft__wake(&l->started, 1, WEFT__PRIVATE);
 	if (l->error)
 		return NULL;
-	weft__tally_open(&l->tally, l->pool->ex);
+	weft__tally_open(&l->tally, l->pool->ex, l->row);
 	weft__tally = &l->tally;
 	uring_files_open(l);
 	serve(l);

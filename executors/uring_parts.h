@@ -104,7 +104,8 @@ struct uring_fiber {
 	atom_u32 asked; /* told is on its way */
 	/* What it runs, for the watcher (uring_watch.c). */
 	atom_ptr body;
-	atom_u64 name[URING_NAME]; /* 0 where the text ends */
+	atom_ptr text;             /* of the caller's: its address only */
+	atom_u64 name[URING_NAME]; /* a copy; 0 where the text ends */
 };
 
 /* Its fiber has been woken before. */
@@ -186,6 +187,7 @@ struct uring_lane {
 	atom_u64 turn;  /* who runs, << 16, or 0: nobody; and a count */
 	atom_u32 batch; /* how often it has looked outside */
 	struct uring_watched seen;
+	struct stats_row *row; /* what others may see of it; NULL: nothing */
 };
 
 struct uring_pool {

@@ -230,8 +230,14 @@ static int wait_events(struct poller *p, weft_time until)
 static void poll_poll(struct uring_lane *l, weft_time until)
 {
 	struct poller *p = l->io;
-	int n = until || p->n_waiting ? wait_events(p, until) : 0;
+	bool enters = until || p->n_waiting;
+	int n = enters ? wait_events(p, until) : 0;
 
+	if (l->row && enters) { /* relaxed: figures for people */
+		weft__count(&l->row->ring.enters);
+		atom_store(&l->row->ring.answers,
+			   atom_load(&l->row->ring.answers, relaxed) + (n > 0 ? (uint32_t)n : 0), relaxed);
+	}
 	for (int i = 0; i < n; i++) {
 		if (p->event[i].data.fd != l->bell)
 			tell(l, p->event[i].data.fd, p->event[i].events);

@@ -58,6 +58,20 @@ struct uring_fiber *uring_ring_answer(struct uring_lane *l, uint64_t name, int32
 	return NULL;
 }
 
+static void add(atom_u64 *figure, uint32_t n)
+{
+	/* Relaxed: for people. */
+	atom_store(figure, atom_load(figure, relaxed) + n, relaxed);
+}
+
+/* The lane is about to call the kernel. */
+static void tell_enter(struct uring_lane *l)
+{
+	weft__probe_ring_enter(io_uring_sq_ready(&ring_of(l)->ring));
+	if (l->row)
+		add(&l->row->ring.enters, 1);
+}
+
 /* Those that were given out have room again; and what is there now? */
 static void count(struct uring_lane *l)
 {
@@ -65,6 +79,9 @@ static void count(struct uring_lane *l)
 
 	io_uring_smp_store_release(r->ring.cq.khead, r->next);
 	l->answers = io_uring_smp_load_acquire(r->ring.cq.ktail) - r->next;
+	if (l->row && r->shown != r->next + l->answers)
+		add(&l->row->ring.answers, r->next + l->answers - r->shown);
+	r->shown = r->next + l->answers;
 }
 
 /* Takes all that there are, because room is wanted. */
@@ -94,7 +111,7 @@ struct io_uring_sqe *uring_ring_make_room(struct uring_lane *l)
 	struct io_uring_sqe *sqe;
 
 	while (!(sqe = io_uring_get_sqe(&r->ring))) {
-		weft__probe_ring_enter(io_uring_sq_ready(&r->ring));
+		tell_enter(l);
 		if (io_uring_submit(&r->ring) > 0)
 			continue;
 		io_uring_submit_and_get_events(&r->ring);
@@ -122,7 +139,6 @@ static void sleep_until(struct uring_ring *r, weft_time until)
 	struct __kernel_timespec ts;
 	weft_time rest = until == WEFT_FOREVER ? 0 : until - weft_now();
 
-	weft__probe_ring_enter(io_uring_sq_ready(&r->ring));
 	if (until == WEFT_FOREVER) {
 		io_uring_submit_and_wait(&r->ring, 1);
 		return;
@@ -141,10 +157,11 @@ static void ring_poll(struct uring_lane *l, weft_time until)
 	struct uring_ring *r = ring_of(l);
 
 	set_bell(l);
-	if (until && !io_uring_cq_ready(&r->ring))
+	if (until && !io_uring_cq_ready(&r->ring)) {
+		tell_enter(l);
 		sleep_until(r, until);
-	else if (io_uring_sq_ready(&r->ring) || has_more(r)) {
-		weft__probe_ring_enter(io_uring_sq_ready(&r->ring));
+	} else if (io_uring_sq_ready(&r->ring) || has_more(r)) {
+		tell_enter(l);
 		io_uring_submit_and_get_events(&r->ring);
 	}
 	count(l);

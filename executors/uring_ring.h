@@ -13,6 +13,7 @@ struct uring_ring {
 	struct io_uring ring;
 	uint32_t
 		next; /* answer: those before it have been given out, the kernel is told of that at the next turn */
+	uint32_t shown; /* answers that were counted for who looks on */
 	bool bell_set;  /* a read of the lane's bell is under way */
 	bool has_futex; /* IORING_OP_FUTEX_WAIT */
 };

@@ -6,8 +6,8 @@
  *
  *   tag  word              from -> to        order                     carries
  *   W1   lane.turn         turn -> notice    store rel -> load acq     the fiber, what it is called
- *   W2   fiber.name, body  name -> notice    store rel -> load acq     that the turn of the one before is over:
- *                                                                      notice, which then looks at W1 again, has
+ *   W2   fiber.name, text, name -> notice    store rel -> load acq     that the turn of the one before is over:
+ *        body                                                          notice, which then looks at W1 again, has
  *                                                                      not mixed the two
  *   W3   pool.watch,       watcher <-> lane  CAS, heavy, loads <->     nothing: the watcher sees a lane that is
  *        lane.asleep                         light, load               awake, or this one that the watcher sleeps
@@ -17,6 +17,7 @@
  */
 #include "clock.h"
 #include "own_thread.h"
+#include "stats.h"
 #include "uring_parts.h"
 
 #include <string.h>
@@ -38,6 +39,7 @@ void uring_watch_name(struct uring_fiber *f, const weft_task *t)
 		memccpy(word, t->name, 0, sizeof word - 1);
 	/* W2 release: after the end of the turn before; pairs with notice. */
 	atom_store(&f->body, (void *)(uintptr_t)t->fn, release);
+	atom_store(&f->text, (void *)(uintptr_t)t->name, release);
 	for (int i = 0; i < URING_NAME; i++)
 		atom_store(&f->name[i], word[i], release);
 }
@@ -68,6 +70,29 @@ static bool identify(struct uring_lane *l, uint64_t turn, weft_fn **ret_body, ui
 	return atom_load(&l->turn, relaxed) == turn;
 }
 
+/* To who looks at the page of figures: who runs now, since when; and how many tasks live, which the lane itself says
+ * before it sleeps. */
+static void show(struct uring_lane *l, uint64_t turn)
+{
+	struct stats_ring *r = &l->row->ring;
+	struct uring_fiber *f = (struct uring_fiber *)(uintptr_t)(turn >> 16);
+	uint64_t us = f ? (uint64_t)l->seen.since / 1000 : 0;
+	uintptr_t text = 0, body = 0;
+
+	if (f) {
+		/* W2 acquire: as in identify. */
+		body = (uintptr_t)atom_load(&f->body, acquire);
+		text = (uintptr_t)atom_load(&f->text, acquire);
+		/* W1 relaxed: as in identify. */
+		if (atom_load(&l->turn, relaxed) != turn)
+			return;
+	}
+	atom_store(&r->fn, weft__stats_tagged(body, turn), relaxed);
+	atom_store(&r->name, weft__stats_tagged(text, turn), relaxed);
+	atom_store(&r->since, weft__stats_tagged(us, turn), relaxed);
+	atom_store(&r->live, atom_load(&l->live, relaxed), relaxed);
+}
+
 static void report(struct uring_lane *l, uint64_t turn, weft_time lasted)
 {
 	const struct weft_uring_opts *o = &l->pool->opts;
@@ -83,6 +108,14 @@ static void report(struct uring_lane *l, uint64_t turn, weft_time lasted)
 								 .lasted = lasted});
 }
 
+static void show_long_turns(struct uring_pool *p)
+{
+	struct stats_executor *e = p->ex->shown;
+
+	atom_store(&e->long_turns, atom_load(&p->long_turns, relaxed), relaxed);
+	atom_store(&e->longest_turn, atom_load(&p->longest_turn, relaxed), relaxed);
+}
+
 /* True: nothing has moved since the last look. */
 static bool notice(struct uring_lane *l)
 {
@@ -95,6 +128,8 @@ static bool notice(struct uring_lane *l)
 
 	if (turn != seen->turn || batch != seen->batch) {
 		*seen = (struct uring_watched){.turn = turn, .batch = batch, .since = now};
+		if (l->row)
+			show(l, turn);
 		return false;
 	}
 	if (!(turn >> 16) || lasted < threshold(p))
@@ -107,6 +142,8 @@ static bool notice(struct uring_lane *l)
 		atom_store(&p->long_turns, atom_load(&p->long_turns, relaxed) + 1, relaxed);
 		report(l, turn, lasted);
 	}
+	if (l->row)
+		show_long_turns(p);
 	return true;
 }
 

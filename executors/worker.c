@@ -151,11 +151,16 @@ static bool find_payload(const struct worker *w, unsigned i, const struct lane_r
 static int run_traced(const struct lane_slot *slot, weft_call *call, weft_task *t)
 {
 	const void *id = (void *)(uintptr_t)slot->traced;
+	struct stats_work *shown = weft__shown();
 	int status;
 
+	if (shown)
+		shown->far_name = slot->name;
 	weft__probe_start(id, t, slot->traced_name);
 	status = weft__body(call, t);
 	weft__probe_end(id, status);
+	if (shown)
+		weft__count(&shown->tasks);
 	return status;
 }
 

@@ -5,6 +5,7 @@
 #include "worker_own.h"
 #include "exit_hold.h"
 #include "spin.h"
+#include "stats.h"
 #include "steal.h"
 #include "worker_start.h"
 
@@ -37,6 +38,7 @@ static void forget_tasks(void)
 {
 	weft__current = NULL;
 	weft__tally = NULL;
+	weft__work = NULL;
 	weft__deque_own = (void *)(uintptr_t)&weft__deque_none;
 	weft__releases = (struct weft__releases){0};
 	weft__name_thread(NULL);

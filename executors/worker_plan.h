@@ -30,12 +30,13 @@ struct worker_module {
 struct worker_plan {
 	uint64_t slot_size; /* bytes */
 	enum weft_start start;
-	uint32_t flags;                /* WEFT_PROCESSES_* */
-	uint32_t max_rss, max_memory;  /* MiB; 0, here and below: no limit */
-	uint32_t max_cpu, max_files;   /* seconds; descriptors */
-	uint32_t nice;                 /* added */
-	bool own;                      /* each worker is a weft_process: worker_own.h */
-	bool alone;                    /* there is one processor: weft__spin_alone */
+	uint32_t flags;               /* WEFT_PROCESSES_* */
+	uint32_t max_rss, max_memory; /* MiB; 0, here and below: no limit */
+	uint32_t max_cpu, max_files;  /* seconds; descriptors */
+	uint32_t nice;                /* added */
+	bool own;                     /* each worker is a weft_process: worker_own.h */
+	bool alone;                   /* there is one processor: weft__spin_alone */
+	bool shown; /* workers keep their lanes' descriptors, by which others find what they run */
 	struct weft__token init, fini; /* id_len 0: none */
 	size_t init_arg_size;          /* bytes */
 	_Alignas(16) char init_arg[WEFT_INIT_ARG_MAX];

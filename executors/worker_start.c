@@ -6,6 +6,7 @@
 #include "worker_start.h"
 #include "exit_hold.h"
 #include "spin.h"
+#include "stats.h"
 #include "worker_own.h"
 
 #include <errno.h>
@@ -113,9 +114,12 @@ _Noreturn void worker_start(const struct worker_plan *plan, int memfd, int bell,
 	if (plan->own)
 		worker_own(plan, memfd, bell, trace, space, space_fd);
 	lane = mmap(NULL, lane_size(plan->slot_size), PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
-	close(memfd);
 	if (lane == MAP_FAILED)
 		_exit(EXIT_NO_MEMORY);
+	if (plan->shown)
+		weft__work = &lane->shown.work;
+	else
+		close(memfd);
 	if (plan->start == WEFT_START_SPAWN)
 		worker_reset_signals(); /* in a new run of the program a library may have set its own */
 	weft__name_process("weft-worker");

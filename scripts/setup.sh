@@ -39,6 +39,7 @@ need libjemalloc-dev
 need libcunit1-dev
 need libbenchmark-dev
 need libjansson-dev
+need libncurses-dev
 need systemtap-sdt-dev
 if [ "$what" = test ]; then
 	have clang || need clang-14 clang-14

@@ -147,6 +147,9 @@ END
 bad layers examples/primes.c <<'END'
 #include "atomic.h"
 END
+bad layers tools/top_base.c <<'END'
+#include "atomic.h"
+END
 bad layers bench/bench_base.c <<'END'
 #include <../core/atomic.h>
 END

@@ -65,7 +65,7 @@ static void make_worker(unsigned i)
 	w->seat = i < kit_pool->size ? &seats[i] : NULL;
 	w->own = w->seat && kit_pool->size > 1 ? &seats[i].queue : NULL;
 	w->spinner.most = -1; /* it never looks for a while: time stands still here */
-	weft__tally_open(&w->tally, &kit_executor);
+	weft__tally_open(&w->tally, &kit_executor, NULL);
 }
 
 void kit_pool_start(unsigned size, unsigned workers, uint32_t limit)
@@ -88,7 +88,7 @@ void kit_pool_start(unsigned size, unsigned workers, uint32_t limit)
 					 .known = workers,
 					 .threads = workers};
 	open_queue(&shard, 0);
-	weft__tally_open(&shard.tally, &kit_executor);
+	weft__tally_open(&shard.tally, &kit_executor, NULL);
 	for (unsigned i = 0; i < workers; i++) {
 		memset(&seats[i], 0, sizeof seats[i]);
 		open_queue(&seats[i].queue, 1 + i);

@@ -37,6 +37,7 @@ void kit_start(void)
 	weft__spin(&(struct weft__spinner){0}, &(struct weft__spin){0});
 	memset(&kit_executor, 0, sizeof kit_executor);
 	kit_executor.ops.submit = accept_all;
+	kit_executor.shared.n = &kit_executor.shared.own;
 	memset(kit_task, 0, sizeof kit_task);
 	memset(kit_result, 0, sizeof kit_result);
 	for (int i = 0; i < KIT_TASKS; i++) {

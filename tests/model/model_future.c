@@ -99,7 +99,7 @@ static void check_cancelled(void)
 	model_assert(weft_future_status(kit_future(0)) == (dropped ? -ECANCELED : 0));
 	model_assert(kit_result[0] == (dropped ? 0 : 1));
 	model_assert(!(answers[0] == WEFT_CANCEL_DROPPED && answers[1] == WEFT_CANCEL_DROPPED));
-	model_assert(kit_executor.shared.completed == 1);
+	model_assert(kit_executor.shared.own.completed == 1);
 	model_assert(kit_executor.load == 0);
 }
 
@@ -185,7 +185,7 @@ MODEL(future_link_taken_back)
 	model_thread("canceller", cancel, &answers[0]);
 	model_run();
 	model_assert(fired + removed == added);
-	model_assert(kit_executor.shared.completed == 1);
+	model_assert(kit_executor.shared.own.completed == 1);
 }
 
 /* ---- Submitting. ---- */
@@ -211,7 +211,7 @@ MODEL(future_submit_and_start)
 	if (weft_future_status(kit_future(0)) == -EINPROGRESS)
 		kit_work(0, 0);
 	model_assert(kit_result[0] == (weft_future_status(kit_future(0)) ? 0 : 1));
-	model_assert(kit_executor.shared.completed == 1 && kit_executor.load == 0);
+	model_assert(kit_executor.shared.own.completed == 1 && kit_executor.load == 0);
 }
 
 THREAD(submit_when_done)

@@ -64,7 +64,7 @@ THREAD(join_failed)
 
 static void check_members(void)
 {
-	model_assert(kit_executor.shared.completed == 2 && kit_executor.load == 0);
+	model_assert(kit_executor.shared.own.completed == 2 && kit_executor.load == 0);
 	for (int i = 0; i < 2; i++)
 		model_assert(weft_future_status(kit_future(i)) == (ran[i] ? i ? 0 : -EIO : -ECANCELED));
 }
@@ -110,7 +110,7 @@ MODEL(group_cancel)
 	model_thread("canceller", cancel, NULL);
 	model_thread("worker", work_both, NULL);
 	model_run();
-	model_assert(kit_executor.shared.completed == 2 && kit_executor.load == 0);
+	model_assert(kit_executor.shared.own.completed == 2 && kit_executor.load == 0);
 	for (int i = 0; i < 2; i++)
 		model_assert(weft_future_status(kit_future(i)) == (ran[i] ? 0 : -ECANCELED));
 }

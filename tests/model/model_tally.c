@@ -17,7 +17,7 @@ static void start(uint32_t credit)
 {
 	kit_start();
 	tally = (struct weft__tally){.credit = 0};
-	weft__tally_open(&tally, &kit_executor);
+	weft__tally_open(&tally, &kit_executor, NULL);
 	tally.credit = credit;
 	kit_executor.load = 2 * credit;
 	did = did_outside = 0;
@@ -94,7 +94,7 @@ MODEL(tally_with_full_credit)
 MODEL(tally_closed)
 {
 	run(0, worker_ends);
-	model_assert(kit_executor.shared.completed == 0 && !kit_executor.tallies);
+	model_assert(kit_executor.shared.own.completed == 0 && !kit_executor.tallies);
 }
 
 MODEL(tally_and_outsider)

@@ -5,6 +5,7 @@
  */
 #include "model.h"
 #include "own_thread.h"
+#include "stats.h"
 #include "uring_parts.h"
 
 #include <errno.h>
@@ -18,6 +19,9 @@ static struct uring_lane *lane;
 static struct uring_fiber fiber;
 static void *(*watch)(void *pool);
 static atom_u32 bell;
+static struct stats_row row;
+static struct stats_executor shown;
+static weft_executor executor;
 
 /* ---- What the system does ---- */
 
@@ -76,6 +80,10 @@ static void start(void)
 	pool->opts.on_long_turn = tell;
 	lane->pool = pool;
 	lane->turn = FIRST_TURN - 1;
+	lane->row = &row;
+	pool->ex = &executor;
+	executor.shown = &shown;
+	row = (struct stats_row){0};
 	fiber = (struct uring_fiber){.lane = lane};
 	bell = 0;
 	model_assert(uring_watch_start(pool) == 0);
@@ -83,12 +91,26 @@ static void start(void)
 	model_name(&lane->turn, "turn");
 	model_name(&lane->asleep, "asleep");
 	model_name(&fiber.body, "body");
+	model_name(&fiber.text, "text");
 	model_name(&fiber.name[0], "name");
+}
+
+/* The page does not mix the two either. Words of different turns are told apart by their tags. */
+static void check_page(void)
+{
+	uint64_t fn = row.ring.fn, name = row.ring.name, count = fn & UINT16_MAX;
+	const weft_task *t = count == FIRST_TURN ? &first : &second;
+
+	if (!(fn >> STATS_TAG_BITS) || (name & UINT16_MAX) != count)
+		return;
+	model_assert(fn >> STATS_TAG_BITS == (uintptr_t)t->fn);
+	model_assert(name >> STATS_TAG_BITS == (uintptr_t)t->name);
 }
 
 THREAD(watcher)
 {
 	watch(pool);
+	check_page();
 }
 
 static void run_turn(const weft_task *t)

@@ -134,7 +134,7 @@ TEST(credit_never_hides_a_task)
 	for (uint32_t i = 0; i < THREADS; i++) {
 		clerk[i] = (struct clerk){.ex = ex, .barrier = &barrier, .seed = i, .has_tally = i > 0};
 		if (clerk[i].has_tally)
-			weft__tally_open(&clerk[i].tally, ex);
+			weft__tally_open(&clerk[i].tally, ex, NULL);
 		REQUIRE_EQ(pthread_create(&clerk[i].thread, NULL, be_clerk, &clerk[i]), 0);
 	}
 	for (int phase = 0; phase < PHASES; phase++) {
@@ -161,8 +161,8 @@ TEST(nobody_gets_in_after_a_stop)
 	weft_executor *ex = executor();
 	struct weft__tally rich = {.credit = 0}, poor = {.credit = 0};
 
-	weft__tally_open(&rich, ex);
-	weft__tally_open(&poor, ex);
+	weft__tally_open(&rich, ex, NULL);
+	weft__tally_open(&poor, ex, NULL);
 	CHECK_EQ(weft__load_enter_on_credit(&rich, 1), 0);
 	CHECK(rich.credit > 0);
 	atom_or(&ex->load, 1, relaxed);
@@ -228,7 +228,7 @@ TEST(a_stop_wakes_when_all_have_settled)
 
 		for (uint32_t i = 0; i < THREADS; i++) {
 			clerk[i] = (struct clerk){.ex = ex, .barrier = &barrier, .seed = round / 3 + i};
-			weft__tally_open(&clerk[i].tally, ex);
+			weft__tally_open(&clerk[i].tally, ex, NULL);
 			REQUIRE_EQ(weft__load_enter_on_credit(&clerk[i].tally, 10), 0);
 			REQUIRE_EQ(pthread_create(&clerk[i].thread, NULL, leave_late, &clerk[i]), 0);
 		}
@@ -250,7 +250,7 @@ TEST(credit_saves_trips)
 	struct weft__tally y = {.credit = 0};
 	uint32_t trips = 0, before = 0;
 
-	weft__tally_open(&y, ex);
+	weft__tally_open(&y, ex, NULL);
 	weft__tally = &y;
 	for (int i = 0; i < 6400; i++) {
 		CHECK_EQ(weft__load_enter(ex, 1), 0);
@@ -298,22 +298,22 @@ TEST(sums)
 
 	memset(y, 0, sizeof y);
 	for (int i = 0; i < 2; i++) {
-		weft__tally_open(&y[i], ex);
+		weft__tally_open(&y[i], ex, NULL);
 		weft__tally = &y[i];
 		for (int k = 0; k < (i ? 20 : 100); k++)
-			weft__count(&y[i].submitted);
+			weft__count(&y[i].n->submitted);
 		for (int k = 0; k < 15; k++)
 			weft__count_done(ex, k < 1    ? -EIO
 					     : k < 3  ? -ECANCELED
 					     : k < 6  ? -ETIMEDOUT
 					     : k < 10 ? -EOWNERDEAD
 						      : k);
-		CHECK_EQ(y[i].completed, 15);
+		CHECK_EQ(y[i].n->completed, 15);
 		weft__count_done(other, -EIO); /* another's is none of ours */
-		CHECK_EQ(y[i].completed, 15);
+		CHECK_EQ(y[i].n->completed, 15);
 	}
 	weft__tally = NULL;
-	atom_add(&ex->shared.submitted, 3, relaxed);
+	atom_add(&ex->shared.n->submitted, 3, relaxed);
 	for (int k = 0; k < 7; k++)
 		weft__count_done(ex, k < 3   ? -EPERM
 				     : k < 4 ? -ECANCELED
@@ -323,7 +323,7 @@ TEST(sums)
 	check_sums(ex);
 	weft__tally_close(&y[0]);
 	check_sums(ex);
-	weft__tally_open(&y[0], ex); /* as the next thread in its place does */
+	weft__tally_open(&y[0], ex, NULL); /* as the next thread in its place does */
 	check_sums(ex);
 	weft__tally_close(&y[0]);
 	weft__tally_close(&y[1]);

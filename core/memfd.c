@@ -14,7 +14,7 @@
 #define MFD_NOEXEC_SEAL 8U /* Linux 6.3 */
 #endif
 
-int weft__memfd(const char *name, size_t size)
+static int make(const char *name, size_t size, int seals)
 {
 	struct rlimit most = {.rlim_cur = RLIM_INFINITY};
 	int fd, err = 0;
@@ -27,10 +27,20 @@ int weft__memfd(const char *name, size_t size)
 		fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
 		return -errno;
-	if (ftruncate(fd, (off_t)size) || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
+	if (ftruncate(fd, (off_t)size) || fcntl(fd, F_ADD_SEALS, seals))
 		err = -errno;
 	if (!err)
 		return fd;
 	close(fd);
 	return err;
+}
+
+int weft__memfd(const char *name, size_t size)
+{
+	return make(name, size, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+}
+
+int weft__memfd_unsealed(const char *name, size_t size)
+{
+	return make(name, size, F_SEAL_SHRINK | F_SEAL_GROW);
 }
