@@ -4,14 +4,15 @@
 # The harness of a test gives up first and dumps stacks; ctest's own limit is for a harness that hangs.
 # Sanitizers make everything several times slower.
 if(WEFT_SANITIZE OR WEFT_COVERAGE)
-	set(WEFT_TEST_SECONDS 150)
+	set(seconds 150)
 else()
-	set(WEFT_TEST_SECONDS 50)
+	set(seconds 50)
 endif()
+set(WEFT_TEST_SECONDS ${seconds} CACHE STRING "How long a test may take, on machines that are slower than most")
 math(EXPR WEFT_CTEST_SECONDS "${WEFT_TEST_SECONDS} * 6 / 5")
 
 # TSan cannot place its shadow memory where the kernel randomises addresses too widely.
-set(WEFT_TEST_WRAPPER "")
+set(WEFT_TEST_WRAPPER "" CACHE STRING "A program that runs each test: words separated by semicolons")
 if(WEFT_SANITIZE MATCHES "thread")
 	execute_process(COMMAND setarch -R true RESULT_VARIABLE failed OUTPUT_QUIET ERROR_QUIET)
 	if(failed)

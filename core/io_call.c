@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -34,6 +35,14 @@ const struct weft__io_kind weft__io_kinds[WEFT__IO_OPS] = {
 	[WEFT__IO_UNLINK] = {"unlink", 0, false},
 };
 
+/* These by their numbers: musl has got the functions only in versions 1.2.5 and later. */
+static ssize_t vector_with_flags(long number, const struct weft__io *io)
+{
+	/* The kernel takes an offset as two longs, of which 64-bit systems read the first. */
+	return syscall(number, io->fd, io->iov, io->size, (long)io->offset, (long)(io->offset >> 31 >> 1),
+		       io->mode);
+}
+
 static ssize_t read_from(const struct weft__io *io)
 {
 	return io->offset < 0 ? read(io->fd, io->data, io->size)
@@ -43,7 +52,7 @@ static ssize_t read_from(const struct weft__io *io)
 static ssize_t readv_from(const struct weft__io *io)
 {
 	if (io->mode)
-		return preadv2(io->fd, io->iov, (int)io->size, io->offset, (int)io->mode);
+		return vector_with_flags(SYS_preadv2, io);
 	return io->offset < 0 ? readv(io->fd, io->iov, (int)io->size)
 			      : preadv(io->fd, io->iov, (int)io->size, io->offset);
 }
@@ -57,7 +66,7 @@ static ssize_t write_to(const struct weft__io *io)
 static ssize_t writev_to(const struct weft__io *io)
 {
 	if (io->mode)
-		return pwritev2(io->fd, io->iov, (int)io->size, io->offset, (int)io->mode);
+		return vector_with_flags(SYS_pwritev2, io);
 	return io->offset < 0 ? writev(io->fd, io->iov, (int)io->size)
 			      : pwritev(io->fd, io->iov, (int)io->size, io->offset);
 }
@@ -122,9 +131,9 @@ static int manage(struct weft__io *io)
 	case WEFT__IO_FSYNC:
 		return io->flags ? fdatasync(io->fd) : fsync(io->fd);
 	case WEFT__IO_STATX:
-		return statx(io->fd, io->path, io->flags, io->mode, io->data);
+		return (int)syscall(SYS_statx, io->fd, io->path, io->flags, io->mode, io->data);
 	case WEFT__IO_RENAME:
-		return renameat2(io->fd, io->path, io->fd2, io->path2, (unsigned)io->flags);
+		return (int)syscall(SYS_renameat2, io->fd, io->path, io->fd2, io->path2, (unsigned)io->flags);
 	default:
 		return unlinkat(io->fd, io->path, io->flags);
 	}

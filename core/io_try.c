@@ -22,6 +22,10 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#ifndef RWF_NOWAIT
+#define RWF_NOWAIT 0x8 /* musl before 1.2.5 has not got the name */
+#endif
+
 static int64_t result_of(int64_t n)
 {
 	return n < 0 ? -errno : n;

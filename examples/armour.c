@@ -428,7 +428,7 @@ int main(int argc, char **argv)
 	free(in);
 	if (err)
 		fprintf(stderr, "armour: %s\n", weft_strerror(err));
-	if (fflush(stdout)) {
+	if (ferror(stdout) || fflush(stdout)) {
 		fprintf(stderr, "armour: stdout: %s\n", strerror(errno));
 		err = -errno;
 	}

@@ -202,7 +202,7 @@ static weft_time bar_update(size_t n_more)
 	screen.done += n_more;
 	if (!screen.bar || weft_now() < screen.tick)
 		return screen.tick;
-	int width = (int)((double)screen.done / (double)screen.total * BAR_WIDTH);
+	int width = (int)((double)screen.done / (double)screen.total * (int)BAR_WIDTH);
 	flockfile(stdout);
 	dprintf(STDERR_FILENO, "\r[%-*.*s] %3d%%", BAR_WIDTH, width, full, width * 100 / BAR_WIDTH);
 	funlockfile(stdout);
@@ -460,7 +460,7 @@ int main(int argc, char **argv)
 	else if (!status)
 		status = run(&args);
 	free(args.number);
-	if (fflush(stdout) != 0 && !status)
+	if ((ferror(stdout) || fflush(stdout)) && !status)
 		status = fail(1, "stdout: %s", strerror(errno));
 	return status;
 }

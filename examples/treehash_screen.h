@@ -74,7 +74,7 @@ static weft_time bar_update(void)
 	part = (double)screen.done / (double)screen.total;
 	pthread_mutex_unlock(&screen.lock);
 	part = part < 1 ? part : 1; /* a file may grow */
-	fprintf(stderr, "\r[%-*.*s] %3d%%", BAR_WIDTH, (int)(part * BAR_WIDTH), full, (int)(part * 100));
+	fprintf(stderr, "\r[%-*.*s] %3d%%", BAR_WIDTH, (int)(part * (int)BAR_WIDTH), full, (int)(part * 100));
 	screen.shown = true;
 	screen.tick = weft_after(WEFT_MS(100));
 	return screen.tick;

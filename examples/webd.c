@@ -400,7 +400,7 @@ static int announce(int listener, const weft_executor *ex)
 	printf(strchr(host, ':') ? "webd: %s at http://[%s]:%s/ on %s\n"
 				 : "webd: %s at http://%s:%s/ on %s\n",
 	       option.directory, host, port, weft_executor_name(ex));
-	return fflush(stdout) ? fail(1, "stdout: %s", strerror(errno)) : 0;
+	return ferror(stdout) || fflush(stdout) ? fail(1, "stdout: %s", strerror(errno)) : 0;
 }
 
 int main(int argc, char **argv)

@@ -21,6 +21,9 @@
 #include <unistd.h>
 
 #include <weft/weft.h>
+#ifndef STATX_BASIC_STATS
+#include <linux/stat.h> /* for musl before 1.2.5 */
+#endif
 
 #include "http_request.h"
 #include "webd_args.h"

@@ -11,6 +11,7 @@
  * WEFT_START_FORK forks twice, for the same reason. There fork() itself must be used, for the sake of the
  * C library's locks, so the program may see one SIGCHLD while the pool is made.
  */
+#include "context.h"
 #include "fiber.h"
 #include "nursery.h"
 #include "spec.h"
@@ -30,7 +31,6 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <ucontext.h>
 #include <unistd.h>
 
 enum { NURSERY_FD = 3 };
@@ -156,11 +156,16 @@ static int start_fresh(int sock)
 	return err == -ENOENT || err == -EACCES ? -ENOEXEC : err;
 }
 
+static void run_nursery(void *sock)
+{
+	nursery_main((int)(intptr_t)sock);
+}
+
 /* In the fork of a fiber, whose stack is too small for whatever the workers' tasks do: on one as large as the
  * program's own. */
 static _Noreturn void be_nursery_on_new_stack(int sock)
 {
-	static ucontext_t fresh;
+	static struct weft__context fiber, fresh;
 	struct rlimit limit = {.rlim_cur = RLIM_INFINITY};
 	size_t size = 8 << 20;
 	void *stack;
@@ -170,11 +175,11 @@ static _Noreturn void be_nursery_on_new_stack(int sock)
 		size = limit.rlim_cur & ~(size_t)65535;
 	stack = mmap(NULL, size, PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
-	if (stack == MAP_FAILED || getcontext(&fresh))
+	if (stack == MAP_FAILED)
 		_exit(1);
-	fresh.uc_stack = (stack_t){.ss_sp = stack, .ss_size = size};
-	makecontext(&fresh, (void (*)(void))nursery_main, 1, sock);
-	setcontext(&fresh);
+	weft__context_adopt(&fiber);
+	weft__context_init(&fresh, stack, size, run_nursery, (void *)(intptr_t)sock);
+	weft__context_leave(&fiber, &fresh);
 	abort(); /* not reached */
 }
 

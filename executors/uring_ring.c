@@ -12,9 +12,11 @@
  * Nothing is lost: where the submission queue is full it is handed over at once; where the completion queue
  * overflows the kernel keeps the answers, and hands them out when we have taken what is there.
  */
+#include "uring_parts.h"
+
 #ifdef WEFT_HAVE_URING
-#include "uring_ring.h"
 #include "io_request.h"
+#include "uring_ring.h"
 
 #include <errno.h>
 #include <stdlib.h>

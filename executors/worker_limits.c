@@ -15,16 +15,16 @@
 #define MIB ((rlim_t)1 << 20)
 
 /* At most so much. A limit that is lower already stays. */
-static int lower(int resource, rlim_t soft, rlim_t hard)
+static int lower(unsigned resource, rlim_t soft, rlim_t hard)
 {
 	struct rlimit limit;
 
-	if (getrlimit((__rlimit_resource_t)resource, &limit))
+	if (getrlimit(resource, &limit))
 		return -errno;
 	limit.rlim_max = hard < limit.rlim_max ? hard : limit.rlim_max;
 	if (limit.rlim_cur > limit.rlim_max || soft < limit.rlim_cur)
 		limit.rlim_cur = soft < limit.rlim_max ? soft : limit.rlim_max;
-	return setrlimit((__rlimit_resource_t)resource, &limit) ? -errno : 0;
+	return setrlimit(resource, &limit) ? -errno : 0;
 }
 
 /* To the number-th of the processors that we may use, counted round. */

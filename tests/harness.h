@@ -112,6 +112,9 @@ bool test_is_inline(void);
 /* Is it one whose tasks are fibers? */
 bool test_is_uring(void);
 
+/* Does the system let us use io_uring? */
+bool test_has_uring(void);
+
 /* Stops ex, and checks that it has stopped, or, if it is weft_inline(), that it cannot be. */
 void test_stop(weft_executor *ex, enum weft_stop how);
 

@@ -69,6 +69,15 @@ bool test_is_uring(void)
 	return strncmp(harness_spec, "uring", 5) == 0;
 }
 
+bool test_has_uring(void)
+{
+	weft_executor *ex = NULL;
+	int err = weft_executor_open(&ex, "uring:1,engine=io_uring");
+
+	weft_executor_free(ex);
+	return err == 0;
+}
+
 void test_stop(weft_executor *ex, enum weft_stop how)
 {
 	CHECK_EQ(weft_executor_stop(ex, how, test_soon()), ex == weft_inline() ? -EINVAL : 0);

@@ -12,6 +12,9 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
+#ifndef STATX_BASIC_STATS
+#include <linux/stat.h> /* for musl before 1.2.5 */
+#endif
 
 #include "io_kit.h"
 

@@ -25,14 +25,14 @@ static bool contains(const char *text, const char *part)
 	return false;
 }
 
-/* The text names the signal, as SIGSEGV, SEGV or "Segmentation fault"; or the status of the exit. */
+/* The text names the signal, as "Segmentation fault"; or the status of the exit. */
 static void check_text(const char *text, int sig, int code)
 {
 	char number[16];
 	bool told;
 	snprintf(number, sizeof number, "%d", code);
 	if (sig != 0)
-		told = contains(text, sigabbrev_np(sig)) || contains(text, sigdescr_np(sig));
+		told = contains(text, strsignal(sig));
 	else
 		told = contains(text, number);
 	if (!told)

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -176,7 +177,9 @@ TEST(init_fails_for_ever_with_a_text)
 
 TEST(init_fails_for_ever_without_a_text)
 {
-	check_for_ever(WEFT_START_NURSERY, FAIL_BARE, "init: Name not unique on network");
+	char cause[64];
+	snprintf(cause, sizeof cause, "init: %s", weft_strerror(-ENOTUNIQ));
+	check_for_ever(WEFT_START_NURSERY, FAIL_BARE, cause);
 }
 
 TEST(init_crashes_for_ever)

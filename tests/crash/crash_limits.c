@@ -95,12 +95,12 @@ TEST(limits_of_tasks_and_free_at_once)
 	}
 }
 
-static void set_limit(int resource, rlim_t n)
+static void set_limit(unsigned resource, rlim_t n)
 {
 	struct rlimit limit;
-	REQUIRE_EQ(getrlimit((__rlimit_resource_t)resource, &limit), 0);
+	REQUIRE_EQ(getrlimit(resource, &limit), 0);
 	limit.rlim_cur = n < limit.rlim_max ? n : limit.rlim_max;
-	REQUIRE_EQ(setrlimit((__rlimit_resource_t)resource, &limit), 0);
+	REQUIRE_EQ(setrlimit(resource, &limit), 0);
 }
 
 /* What could be made works, or says of each task why it could not run. */

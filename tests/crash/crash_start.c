@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -156,6 +157,8 @@ static int run_privileged(const char *variable)
 	weft_time end = weft_after(WEFT_SECONDS(10));
 	if (geteuid() != 0)
 		SKIP("only root can make such a program here");
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 0)
+		SKIP("no program gets privileges here");
 	snprintf(program, sizeof program, "%s/crash", test_dir());
 	REQUIRE_EQ(chmod(test_dir(), 0755), 0);
 	crash_copy_file("/proc/self/exe", program);

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "crash_kit.h"
@@ -191,7 +192,7 @@ TEST(stuck_grandchild_of_a_live_worker)
 static int close_all_fn(weft_call *call, const void *arg, void *result)
 {
 	(void)call, (void)result;
-	closefrom(*(const int *)arg);
+	syscall(SYS_close_range, *(const unsigned *)arg, ~0u, 0);
 	return 9;
 }
 

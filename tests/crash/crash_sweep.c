@@ -45,7 +45,9 @@ static const struct {
 	{SYS_vfork, "vfork", {EAGAIN, ENOMEM}, true},
 #endif
 	{SYS_close_range, "close_range", {ENOSYS}, false},
+#ifdef SYS_dup2
 	{SYS_dup2, "dup2", {EBUSY, EMFILE}, false},
+#endif
 	{SYS_eventfd2, "eventfd2", {EMFILE, ENFILE, ENOMEM}, true},
 	{SYS_execve, "execve", {ENOENT, EACCES, ENOMEM, EAGAIN}, false},
 	{SYS_fcntl, "fcntl", {EBADF, EPERM}, false},
@@ -59,7 +61,9 @@ static const struct {
 	{SYS_openat, "openat", {EMFILE, ENFILE, ENOENT, EACCES, ENOMEM}, true},
 	{SYS_pidfd_open, "pidfd_open", {EMFILE, ENFILE, ENOMEM, ESRCH}, true},
 	{SYS_pidfd_send_signal, "pidfd_send_signal", {ESRCH}, false},
+#ifdef SYS_poll
 	{SYS_poll, "poll", {EINTR, ENOMEM}, false},
+#endif
 	{SYS_ppoll, "ppoll", {EINTR, ENOMEM}, false},
 	{SYS_prctl, "prctl", {EINVAL}, false},
 	{SYS_prlimit64, "prlimit64", {EPERM}, false},
@@ -226,7 +230,7 @@ static bool run_one(struct inject *in, const char *name)
 	bool ok = !status && !*finding->wrong;
 	if (!ok)
 		fprintf(stderr, "%s: %s %u%s fails with %s: status %d, %s\n", spec, name, in->nth,
-			in->on ? "..." : "", strerrorname_np(in->error), status, finding->wrong);
+			in->on ? "..." : "", weft_strerror(in->error), status, finding->wrong);
 	CHECK(ok);
 	return in->happened > 0;
 }

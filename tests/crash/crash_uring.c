@@ -214,6 +214,8 @@ static void kill_it(const char *spec)
 
 TEST(uring_killed_with_requests_in_flight)
 {
+	if (!test_has_uring())
+		SKIP("no io_uring here");
 	for (int i = 0; i < 5; i++)
 		kill_it(i % 2 ? "uring:1,engine=io_uring" : "uring:2,engine=io_uring");
 }

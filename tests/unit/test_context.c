@@ -3,9 +3,11 @@
 #include "harness.h"
 #include "stack.h"
 
-#include <execinfo.h>
 #include <fenv.h>
 #include <string.h>
+#ifdef __GLIBC__
+#include <execinfo.h>
+#endif
 
 static struct weft__context outside, inside, other;
 static char trace[64];
@@ -164,6 +166,14 @@ TEST(each_context_has_its_own_rounding)
 	weft__stacks_fini(&stacks);
 }
 
+#ifndef __GLIBC__ /* nobody else has it */
+static int backtrace(void **ret, int n)
+{
+	(void)ret, (void)n;
+	return 0;
+}
+#endif
+
 static void *frames[32];
 static int n_frames;
 
@@ -189,7 +199,8 @@ TEST(a_backtrace_ends_at_the_entry)
 
 	if (TEST_UNDER_TSAN)
 		SKIP("its backtrace is another");
-	backtrace(frames, 1); /* loads what it needs, on a large stack */
+	if (!backtrace(frames, 1)) /* loads what it needs, on a large stack */
+		SKIP("no backtrace in this C library");
 	open_context(&inside, look_up_inside, NULL);
 	weft__context_switch(&outside, &inside);
 	REQUIRE(n_frames >= 5 && n_frames < 32);

@@ -13,7 +13,7 @@
 
 TEST(a_hundred_thousand_wait_at_once)
 {
-	for (int e = 0; e < 2; e++) {
+	for (int e = first_engine(); e < 2; e++) {
 		weft_executor *ex = open_with("2", engines[e], ""), *other = NULL;
 		struct test_hold hold;
 		struct crowd crowd = {0}, *c = &crowd;
@@ -45,7 +45,7 @@ static int doze_fn(weft_call *call, const void *arg, void *result)
 
 TEST(a_hundred_thousand_sleep_at_once)
 {
-	for (int e = 0; e < 2; e++) {
+	for (int e = first_engine(); e < 2; e++) {
 		weft_executor *ex = open_with("2", engines[e], e ? ",slack=0" : "");
 		weft_task *t = new_tasks((unsigned)MANY, doze_fn, NULL, 0);
 
@@ -103,7 +103,7 @@ static void check_errands(weft_executor *ex, weft_executor *to, unsigned rounds)
 
 TEST(no_wake_from_threads_is_lost)
 {
-	for (int e = 0; e < 2; e++) {
+	for (int e = first_engine(); e < 2; e++) {
 		weft_executor *ex = open_with("2", engines[e], ""), *other = NULL;
 
 		REQUIRE_EQ(weft_executor_open(&other, "threads:2"), 0);
@@ -115,6 +115,7 @@ TEST(no_wake_from_threads_is_lost)
 
 TEST(no_wake_from_lanes_is_lost)
 {
+	need_io_uring();
 	for (int e = 0; e < 2; e++) {
 		weft_executor *ex = open_with("2", engines[e], ""), *other = open_with("2", engines[!e], "");
 
@@ -147,7 +148,7 @@ static int hasty_fn(weft_call *call, const void *arg, void *result)
 
 TEST(deadlines_and_wakes_race)
 {
-	for (int e = 0; e < 2; e++) {
+	for (int e = first_engine(); e < 2; e++) {
 		weft_executor *ex = open_with("2", engines[e], ",slack=0"), *other = NULL;
 		uint32_t done = 0;
 		struct errands errands = {.n = TEST_SLOW_BUILD ? 300 : 3000, .done = &done}, *p = &errands;
@@ -182,7 +183,7 @@ static int errno_fn(weft_call *call, const void *arg, void *result)
 
 TEST(errno_is_its_own)
 {
-	weft_executor *ex = open_with("1", "io_uring", "");
+	weft_executor *ex = open_with("1", "any", "");
 	static int number[8];
 	weft_task *t = new_tasks(8, errno_fn, NULL, 0);
 
@@ -210,7 +211,7 @@ static int own_call_fn(weft_call *call, const void *arg, void *result)
 
 TEST(the_current_call_is_its_own)
 {
-	weft_executor *ex = open_with("1", "io_uring", "");
+	weft_executor *ex = open_with("1", "any", "");
 	weft_task *t = new_tasks(8, own_call_fn, NULL, 0);
 
 	submit_all(ex, t, 8);
@@ -232,7 +233,7 @@ static int follow_fn(weft_call *call, const void *arg, void *result)
 /* The first continuation waits for the second, which another fiber of the same thread releases meanwhile. */
 TEST(a_continuation_that_waits_holds_up_no_others)
 {
-	weft_executor *ex = open_with("1", "io_uring", "");
+	weft_executor *ex = open_with("1", "any", "");
 	struct test_hold hold;
 	struct crowd first = {0}, second = {0}, *f = &first, *s = &second;
 	weft_task a = {.fn = nothing_fn}, b = {.fn = nothing_fn};
@@ -268,7 +269,7 @@ static int open_gate_fn(weft_call *call, const void *arg, void *result)
 /* It waits for a word: the lane goes on, and can end what it waits for. */
 TEST(a_wait_for_a_word_holds_up_no_lane)
 {
-	for (int e = 0; e < 2; e++) {
+	for (int e = first_engine(); e < 2; e++) {
 		weft_executor *ex = open_with("1", engines[e], ""), *other = NULL;
 		struct test_hold hold;
 		uint32_t *gate;

@@ -18,7 +18,10 @@ static bool ends_with(const char *text, const char *end)
 
 TEST(the_name_says_which_engine)
 {
-	weft_executor *ex = open_with("1", "io_uring", "");
+	weft_executor *ex;
+
+	need_io_uring();
+	ex = open_with("1", "io_uring", "");
 
 	CHECK(!strcmp(weft_executor_name(ex), "uring:1 (io_uring)"));
 	weft_executor_free(ex);
@@ -34,6 +37,7 @@ TEST(the_environment_switches_io_uring_off)
 {
 	weft_executor *ex = NULL;
 
+	need_io_uring();
 	setenv("WEFT_URING", "off", 1);
 	REQUIRE_EQ(weft_executor_open(&ex, "uring:1"), 0);
 	CHECK(ends_with(weft_executor_name(ex), "(epoll)"));

@@ -13,6 +13,18 @@
 
 static const char *const engines[] = {"io_uring", "epoll"};
 
+/* A test of both begins here. */
+static inline int first_engine(void)
+{
+	return test_has_uring() ? 0 : 1;
+}
+
+static inline void need_io_uring(void)
+{
+	if (!test_has_uring())
+		SKIP("no io_uring here");
+}
+
 /* With one engine or the other; each test of both runs twice. */
 static inline weft_executor *open_with(const char *lanes, const char *engine, const char *options)
 {
