@@ -14,7 +14,7 @@
 #   ports        the suite for other compilers, libraries, processors, limits: scripts/portability.sh all
 #   asan, tsan   the whole suite under the sanitizers
 #   clang        the whole suite as built by clang
-#   chaos        the tests on threads, and unit tests, with random delays at every atomic operation
+#   chaos        the tests on threads, those that kill nurseries, and unit tests, with random delays at every atomic operation
 #   models       the models with one preemption more
 #   mutation     each memory order weakened in turn, with the large models too
 #   spin         the lane's protocol with one death more, and each mistake that has been thought of
@@ -73,7 +73,7 @@ command_of() {
 		;;
 	ports) echo "WEFT_PORT_LIMIT=$limit sh scripts/portability.sh all ${tests:+-R $(quoted "$tests")}" ;;
 	asan | tsan | clang) echo "WEFT_PRESET=$1 sh scripts/test.sh -R $(quoted "$chosen")" ;;
-	chaos) echo "WEFT_PRESET=chaos sh scripts/test.sh -R $(quoted "${tests:-^(contract\.threads|unit)}")" ;;
+	chaos) echo "WEFT_PRESET=chaos sh scripts/test.sh -R $(quoted "${tests:-^(contract\.threads|crash\.process_|unit)}")" ;;
 	models)
 		echo "WEFT_MODEL_PREEMPTIONS=3 WEFT_PRESET=release sh scripts/test.sh -L model -E mutation -R" \
 			"$(quoted "$chosen")"
