@@ -112,6 +112,12 @@ bool weft__token_same_file(const struct weft__token *a, const struct weft__token
 	return a->id_len == b->id_len && !memcmp(a->build_id, b->build_id, a->id_len);
 }
 
+/* Both the loader's own list and the kernel point to the main program's one table. */
+static bool is_program(const struct dl_phdr_info *file)
+{
+	return (uintptr_t)file->dlpi_phdr == getauxval(AT_PHDR);
+}
+
 /* Is this the file that the search is for? Then fills in both the token and the function. */
 static int visit(struct dl_phdr_info *file, size_t size, void *ctx)
 {
@@ -131,10 +137,19 @@ static int visit(struct dl_phdr_info *file, size_t size, void *ctx)
 	s->e->token = token;
 	s->e->fn = (weft_fn *)(uintptr_t)(file->dlpi_addr + token.offset);
 	s->e->epoch = (struct epoch){file->dlpi_adds, file->dlpi_subs};
-	/* Both the loader's own list and the kernel point to the main program's one table. */
-	s->e->forever = (uintptr_t)file->dlpi_phdr == getauxval(AT_PHDR);
+	s->e->forever = is_program(file);
 	s->err = 0;
 	return 1;
+}
+
+static int visit_program(struct dl_phdr_info *file, size_t size, void *ctx)
+{
+	struct weft__token *token = ctx;
+
+	(void)size;
+	if (!is_program(file))
+		return 0;
+	return read_build_id(file, token) ? 1 : -1;
 }
 
 static int read_epoch(struct dl_phdr_info *file, size_t size, void *ctx)
@@ -195,5 +210,15 @@ int weft__token_find(const struct weft__token *t, weft_fn **ret)
 		*cached = fresh;
 	}
 	*ret = cached->fn;
+	return 0;
+}
+
+int weft__token_program(struct weft__token *ret)
+{
+	struct weft__token token = {.offset = 0};
+
+	if (dl_iterate_phdr(visit_program, &token) != 1)
+		return -ENOEXEC;
+	*ret = token;
 	return 0;
 }

@@ -32,6 +32,9 @@ int weft__token_make(weft_fn *fn, struct weft__token *ret);
  * executable at that offset. Any thread; not a signal handler. */
 int weft__token_find(const struct weft__token *t, weft_fn **ret);
 
+/* The build of the program itself; offset is 0. 0 | -ENOEXEC: it has no build-id. Any thread. */
+int weft__token_program(struct weft__token *ret);
+
 /* Are both in the same build of the same file? */
 bool weft__token_same_file(const struct weft__token *a, const struct weft__token *b);
 

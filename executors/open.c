@@ -2,12 +2,17 @@
  *
  * open.c -- from a text to an executor. The one place that knows which kinds there are.
  */
+#include "module.h"
 #include "spec.h"
+#include <weft/mpi.h>
 #include <weft/process_pool.h>
 #include <weft/thread_pool.h>
 #include <weft/uring.h>
 
+#include <dlfcn.h>
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -139,11 +144,88 @@ static int open_uring(weft_executor **ret, const struct weft__spec *spec)
 	return err ? err : weft_uring_new(ret, &o);
 }
 
-static int not_built(weft_executor **ret, const struct weft__spec *spec)
+/* "mpi" is a library of its own, which the program may have linked; else it is loaded, for good. */
+struct mpi_library {
+	int (*new)(weft_executor **ret, const struct weft_mpi_opts *opts);
+	int (*serve)(const struct weft_mpi_opts *opts);
+};
+
+#pragma weak weft_mpi_new
+#pragma weak weft_mpi_serve
+
+/* What is loaded brings a libweft of its own, if this one is part of the program: that would not do. */
+static bool is_for_us(void *library)
 {
-	(void)ret;
-	(void)spec;
-	return -ENOSYS;
+	int (*theirs)(weft_executor **, const char *);
+
+	*(void **)(void *)&theirs = dlsym(library, "weft_executor_open");
+	return theirs == weft_executor_open;
+}
+
+/* Beside the file that we lie in, else where libraries are looked for. Global: so MPI finds itself when it loads its
+ * parts. */
+static void *load_mpi(void)
+{
+	static const char name[] = "libweft-mpi.so.0";
+	char path[PATH_MAX];
+	weft_fn *here = (weft_fn *)(void (*)(void))weft_executor_open;
+	void *library = NULL;
+	char *end;
+
+	if (!weft__module_path(here, path, sizeof path - sizeof name) && (end = strrchr(path, '/'))) {
+		memcpy(end + 1, name, sizeof name);
+		library = dlopen(path, RTLD_NOW | RTLD_GLOBAL);
+	}
+	return library ? library : dlopen(name, RTLD_NOW | RTLD_GLOBAL);
+}
+
+static int find_mpi(struct mpi_library *ret)
+{
+	void *library;
+
+	*ret = (struct mpi_library){weft_mpi_new, weft_mpi_serve};
+	if (ret->new && ret->serve)
+		return 0;
+	library = load_mpi();
+	if (!library || !is_for_us(library))
+		return -ENOSYS;
+	*(void **)(void *)&ret->new = dlsym(library, "weft_mpi_new");
+	*(void **)(void *)&ret->serve = dlsym(library, "weft_mpi_serve");
+	return ret->new && ret->serve ? 0 : -ENOSYS;
+}
+
+/* On a rank other than 0 the program has nothing more to do but serve. */
+static int new_or_serve(weft_executor **ret, const struct weft_mpi_opts *o)
+{
+	struct mpi_library mpi;
+	int err = find_mpi(&mpi);
+
+	if (!err)
+		err = mpi.serve(NULL);
+	if (err == 1)
+		exit(EXIT_SUCCESS); /* NOLINT(concurrency-mt-unsafe) */
+	return err ? err : mpi.new(ret, o);
+}
+
+static int open_mpi(weft_executor **ret, const struct weft__spec *spec)
+{
+	static const char *const keys[] = {"queue", "name", "patience", "root", NULL};
+	struct weft_mpi_opts o = {.size = sizeof o};
+	char local[WEFT__SPEC_VALUE];
+	uint32_t root = 1;
+	int err = weft__spec_only(spec, keys);
+
+	if (!err)
+		err = weft__spec_u32(spec, "queue", 1, 1u << 30, &o.queue);
+	if (!err)
+		err = weft__spec_u32(spec, "patience", 100, 3600000, &o.patience);
+	if (!err)
+		err = weft__spec_u32(spec, "root", 0, 1, &root);
+	o.flags = root ? 0 : WEFT_MPI_ROOT_IDLE;
+	o.name = weft__spec_find(spec, "name");
+	snprintf(local, sizeof local, "processes:%u", spec->count);
+	o.local = spec->has_count ? local : NULL;
+	return err ? err : new_or_serve(ret, &o);
 }
 
 static const struct {
@@ -151,7 +233,7 @@ static const struct {
 	int (*open)(weft_executor **ret, const struct weft__spec *spec);
 } kinds[] = {
 	{"inline", open_inline}, {"threads", open_threads}, {"processes", open_processes},
-	{"uring", open_uring},   {"mpi", not_built},
+	{"uring", open_uring},   {"mpi", open_mpi},
 };
 
 static const char *from_environment(void)

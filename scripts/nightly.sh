@@ -18,6 +18,8 @@
 #   models       the models with one preemption more
 #   mutation     each memory order weakened in turn, with the large models too
 #   spin         the lane's protocol with one death more, and each mistake that has been thought of
+#   mpi          the contract suite under mpirun, on 1, 2 and 4 ranks
+#   mpich        libweft-mpi with MPICH
 #   tidy         clang-tidy over the library, if it is there
 #   package      the packages on a new minimal Debian, where this is root: scripts/package_test.sh
 #
@@ -32,7 +34,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 soaks='storm executions fuzz repeats queue'
-others='ports asan tsan clang chaos models mutation spin tidy package'
+others='ports asan tsan clang chaos models mutation spin mpi mpich tidy package'
 logs=build/nightly
 scale=${NIGHTLY_SCALE:-1}
 minutes=60
@@ -83,6 +85,11 @@ command_of() {
 		echo "WEFT_SPIN_DEATHS=2 sh tests/spin/verify.sh tests/spin/lane.pml &&" \
 			"sh tests/spin/verify.sh tests/spin/lane.pml 1 2 3 4 5 6 7"
 		;;
+	mpi)
+		echo "cmake --preset dev && cmake --build --preset dev && export WEFT_BUILD_DIR=\$PWD/build/dev &&" \
+			"sh tests/mpi/contract.sh 1 && sh tests/mpi/contract.sh 2 && sh tests/mpi/contract.sh 4"
+		;;
+	mpich) echo "sh scripts/mpich.sh" ;;
 	tidy)
 		echo "cmake --preset clang && ls core/*.c ipc/*.c executors/*.c |" \
 			"xargs -n 4 -P $(nproc) $(find_tidy || :) -p build/clang --quiet --warnings-as-errors='*'"

@@ -49,6 +49,8 @@ if [ "$what" = test ]; then
 	need gdb gdb
 	need libglib2.0-dev
 	need libjxl-dev
+	need libopenmpi-dev mpicc
+	need openmpi-bin mpirun
 	need libsodium23
 	need python3 python3
 	need libuv1-dev

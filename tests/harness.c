@@ -201,6 +201,15 @@ static unsigned run_in_cunit(void)
 	return failures;
 }
 
+/* MPI stays until the program ends, with threads, descriptors and mappings of its own. */
+static void start_mpi(void)
+{
+	weft_executor *ex;
+
+	if (test_is_mpi() && weft_executor_open(&ex, harness_spec) == 0)
+		weft_executor_free(ex);
+}
+
 static _Noreturn void child_main(void)
 {
 	static struct inventory before;
@@ -208,6 +217,7 @@ static _Noreturn void child_main(void)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
 	test_pid = getpid();
+	start_mpi();
 	take_inventory(&before);
 	unsigned failures = run_in_cunit();
 	harness_boards_free();
@@ -391,6 +401,16 @@ static int run(void)
 	return status;
 }
 
+/* A rank other than 0 is where the tasks of the test run, until rank 0 ends. */
+static int serve_rank(void)
+{
+	weft_executor *ex;
+	int err = weft_executor_open(&ex, harness_spec);
+
+	fprintf(stderr, "rank %u: weft_executor_open returned %d\n", harness_rank(), err);
+	return EXIT_FAILURE;
+}
+
 int main(int argc, char **argv)
 {
 	bool list = argc == 2 && strcmp(argv[1], "--list") == 0;
@@ -404,6 +424,8 @@ int main(int argc, char **argv)
 		harness_spec = argv[2];
 	if (list)
 		return EXIT_SUCCESS;
+	if (current && harness_rank())
+		return serve_rank();
 	if (current)
 		return run();
 	fprintf(stderr, "usage: %s --list | TEST [EXECUTOR]\n", argv[0]);

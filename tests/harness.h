@@ -103,11 +103,14 @@ weft_executor *test_executor(void);
 /* Opens the one under test with more options: test_executor_with("queue=4"). */
 weft_executor *test_executor_with(const char *options);
 
-/* The number in the spec; 1 for inline. */
+/* The number in the spec, for each rank; 1 for inline. */
 unsigned test_workers(void);
 
 /* Is it inline, where a task is done when its submission returns? */
 bool test_is_inline(void);
+
+/* Is it one of ranks? The program then runs under mpirun; what is not rank 0 serves. */
+bool test_is_mpi(void);
 
 /* Is it one whose tasks are fibers? */
 bool test_is_uring(void);

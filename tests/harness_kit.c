@@ -53,15 +53,37 @@ weft_executor *test_executor(void)
 	return test_executor_with("");
 }
 
+/* mpirun tells the programs that it starts; Open MPI and MPICH each in its own way. */
+static long mpi_env(const char *name, const char *other, long otherwise)
+{
+	const char *text = getenv(name);
+
+	text = text ? text : getenv(other);
+	return text && test_is_mpi() ? strtol(text, NULL, 10) : otherwise;
+}
+
+unsigned harness_rank(void)
+{
+	return (unsigned)mpi_env("OMPI_COMM_WORLD_RANK", "PMI_RANK", 0);
+}
+
 unsigned test_workers(void)
 {
 	const char *colon = strchr(harness_spec, ':');
-	return colon ? (unsigned)strtoul(colon + 1, NULL, 10) : test_is_inline() ? 1 : weft_cpu_count();
+	unsigned ranks = (unsigned)mpi_env("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", 1);
+	return colon              ? ranks * (unsigned)strtoul(colon + 1, NULL, 10)
+	       : test_is_inline() ? 1
+				  : weft_cpu_count();
 }
 
 bool test_is_inline(void)
 {
 	return strncmp(harness_spec, "inline", 6) == 0;
+}
+
+bool test_is_mpi(void)
+{
+	return strncmp(harness_spec, "mpi", 3) == 0;
 }
 
 bool test_is_uring(void)

@@ -21,6 +21,9 @@ extern char harness_dir[80];     /* the directory of this test */
 /* The processes of the machine. Returns how many were written to ret. */
 size_t harness_processes(struct harness_process ret[], size_t max);
 
+/* Which one of an MPI job this program is; 0: the first, or there is none. */
+unsigned harness_rank(void);
+
 /* Unmaps what test_board and test_memory made. */
 void harness_boards_free(void);
 

@@ -53,12 +53,17 @@ struct weft_stats {
  *   uring[:N][,queue=N][,name=TEXT][,stack=BYTES][,slack=MICROSECONDS][,entries=N]
  *       [,engine=any|io_uring|epoll][,long_turn=MICROSECONDS]           fibers on N threads
  *
- * N defaults to weft_cpu_count(); for the rest see weft/thread_pool.h, weft/process_pool.h and weft/uring.h. slack=0
- * and long_turn=0 are none.
+ *   mpi[:N][,queue=N][,name=TEXT][,patience=MS][,root=0]           the ranks of an MPI job, N workers on each
+ *
+ * N defaults to weft_cpu_count(); for the rest see weft/thread_pool.h, weft/process_pool.h, weft/uring.h and weft/mpi.h.
+ * slack=0 and long_turn=0 are none.
+ *
+ * "mpi" needs libweft-mpi, which is loaded if the program has not linked it. It is collective. On rank 0 it returns the
+ * executor; any other rank serves until rank 0 ends, and then exits with status 0. root=0: rank 0 runs no tasks.
  *
  * @param spec  NULL: the environment variable WEFT_EXECUTOR; if that is unset or empty, "threads".
  * @return 0 | -EINVAL: not of that form, or an unknown kind or option [EXECUTOR-1] | -ERANGE: a number outside its
- *         limits | -ENOSYS: a kind that this build lacks ("mpi") | -ENOMEM, -EAGAIN,
+ *         limits | -ENOSYS: "mpi", and there is no libweft-mpi, or another libweft than it needs | -ENOMEM, -EAGAIN,
  *         -EMFILE...: as the function that makes that kind.
  * @owns   *ret is the caller's: weft_executor_free, also for "inline". spec is copied.
  * @from   Any thread, or inside a task.

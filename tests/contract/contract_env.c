@@ -145,7 +145,11 @@ TEST(env_bad_specs)
 		{"processes:1,sandbox=1,start=fork", -EINVAL},
 		{"threads:1,sandbox=1", -EINVAL},
 		{"threads:1,max_rss=1", -EINVAL},
-		{"mpi", -ENOSYS},
+		{"mpi:0", -ERANGE},
+		{"mpi:2,slot=64", -EINVAL},
+		{"mpi,patience=99", -ERANGE},
+		{"mpi,root=2", -ERANGE},
+		{"mpi,queue=0", -ERANGE},
 	};
 	check_bad_specs(bad, sizeof bad / sizeof *bad);
 	CHECK_EQ(weft_executor_open(NULL, "inline"), -EINVAL);

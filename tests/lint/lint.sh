@@ -115,6 +115,8 @@ function allowed(dir, file, name) {
 	if (dir == "executors")
 		return has("core", name) || has("ipc", name) ||
 			(has("executors", name) && family(name) == family(file))
+	if (dir == "mpi") # the part of the executor that knows MPI
+		return has("mpi", name) || (has("executors", name) && family(name) == "mpi")
 	if (dir ~ /^tests\/(unit|model|sim|fuzz)$/)
 		return 1
 	if (dir == "tools")
