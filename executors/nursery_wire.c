@@ -52,7 +52,8 @@ int nursery_recv(int sock, struct nursery_msg *ret, int ret_fds[NURSERY_FDS], in
 	struct msghdr msg = {.msg_iov = &iov,
 			     .msg_iovlen = 1,
 			     .msg_control = control.bytes,
-			     .msg_controllen = sizeof control.bytes};
+			     /* Not all of it: in the padding the kernel would find room for one more. */
+			     .msg_controllen = (socklen_t)CMSG_LEN(sizeof(int[NURSERY_FDS]))};
 	ssize_t n;
 
 	for (int i = 0; i < NURSERY_FDS; i++)
