@@ -19,6 +19,9 @@
 #endif
 
 #ifdef STAP_PROBE1
+#ifdef __clang__ /* the macros of <sys/sdt.h> leave out what "..." stands for; clang sees them here */
+#pragma clang diagnostic ignored "-Wgnu-zero-variadic-macro-arguments"
+#endif
 #define WEFT__USDT(n, name, ...) STAP_PROBE##n(weft, name, __VA_ARGS__)
 #else
 #define WEFT__USDT(n, name, ...) weft__usdt_##name(__VA_ARGS__)

@@ -343,5 +343,5 @@ def exported(root):
     names = []
     for path in sorted(glob.glob(f"{root}/*.map") + glob.glob(f"{root}/*/*.map")):
         with open(path, encoding="utf-8") as text:
-            names += re.findall(r"^\s*(weft_\w+);", text.read(), re.M)
+            names += re.findall(r"^\s*(weft_(?!_)\w+);", text.read(), re.M)
     return names

@@ -39,8 +39,9 @@ class WeftConan(ConanFile):
     def generate(self):
         CMakeDeps(self).generate()
         toolchain = CMakeToolchain(self)
-        for part in ("TESTS", "EXAMPLES", "BENCH"):
+        for part in ("TESTS", "EXAMPLES", "BENCH", "TOOLS"):
             toolchain.cache_variables[f"WEFT_BUILD_{part}"] = False
+        toolchain.cache_variables["WEFT_MPI"] = False
         toolchain.cache_variables["WEFT_URING"] = bool(self.options.with_uring)
         toolchain.generate()
 

@@ -69,7 +69,7 @@ def check_conan():
     recipe.export_sources()
     recipe.generate()
     variables = [f"-D{name}={'ON' if value else 'OFF'}" for name, value in toolchains[-1].cache_variables.items()]
-    assert len(variables) == 4
+    assert variables
     build = os.path.join(work, "conan-build")
     run = subprocess.run(["cmake", "-S", recipe.export_sources_folder, "-B", build] + variables,
                          capture_output=True, text=True)

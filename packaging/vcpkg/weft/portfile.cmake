@@ -10,6 +10,8 @@ vcpkg_cmake_configure(
         -DWEFT_BUILD_TESTS=OFF
         -DWEFT_BUILD_EXAMPLES=OFF
         -DWEFT_BUILD_BENCH=OFF
+        -DWEFT_BUILD_TOOLS=OFF
+        -DWEFT_MPI=OFF
 )
 vcpkg_cmake_install()
 vcpkg_cmake_config_fixup(CONFIG_PATH lib/cmake/weft)
