@@ -43,7 +43,7 @@ DESTDIR="$dir/cmake" cmake --install "$WEFT_BUILD_DIR" --prefix /usr >/dev/null
 diff -r "$dir/meson/usr/include" "$dir/cmake/usr/include"
 for how in meson cmake; do
 	library=$(find "$dir/$how" -name libweft.so)
-	(cd "$(dirname "$library")" && ls libweft*) >"$how.names"
+	(cd "$(dirname "$library")" && ls libweft.*) >"$how.names"
 	nm -D --defined-only "$library" | cut -d ' ' -f 2- | sort >"$how.symbols"
 	find "$dir/$how" -name weft.pc | grep -q .
 done

@@ -64,9 +64,8 @@ starts() {
 
 # workers SESSION: the workers in it that have computed for a while.
 workers() {
-	for stat in /proc/[0-9]*/stat; do
-		awk -v session="$1" '/\(weft-worker\)/ && $6 == session && $14 >= 3 { print $1 }' "$stat" 2>/dev/null || :
-	done
+	cat /proc/[0-9]*/stat 2>/dev/null | # some end meanwhile
+		awk -v session="$1" '/\(weft-worker\)/ && $6 == session && $14 >= 3 { print $1 }'
 }
 
 # victim SESSION: $worker is one of them.

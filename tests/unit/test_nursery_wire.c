@@ -55,10 +55,11 @@ TEST(messages_with_descriptors)
 {
 	struct wire w;
 	wire_init(&w);
+	const int sent[NURSERY_FDS] = {w.pipe[0], w.pipe[1], w.end[0]};
 	for (uint32_t n = 0; n <= NURSERY_FDS; n++) {
 		struct nursery_msg m = message(1 + n), got = {0};
-		int fds[NURSERY_FDS] = {77, 77};
-		CHECK_EQ(nursery_send(w.end[0], &m, n ? w.pipe : NULL, n), 0);
+		int fds[NURSERY_FDS] = {77, 77, 77};
+		CHECK_EQ(nursery_send(w.end[0], &m, n ? sent : NULL, n), 0);
 		CHECK_EQ(nursery_recv(w.end[1], &got, fds, 0), 1);
 		CHECK(!memcmp(&got, &m, sizeof m));
 		for (uint32_t i = 0; i < NURSERY_FDS; i++) {
@@ -66,7 +67,7 @@ TEST(messages_with_descriptors)
 				CHECK_EQ(fds[i], -1);
 				continue;
 			}
-			CHECK(same_file(fds[i], w.pipe[i]));
+			CHECK(same_file(fds[i], sent[i]));
 			close(fds[i]);
 		}
 	}
@@ -98,7 +99,7 @@ TEST(nothing_there)
 {
 	struct wire w;
 	struct nursery_msg got = message(9), same = got;
-	int fds[NURSERY_FDS] = {77, 77};
+	int fds[NURSERY_FDS] = {77, 77, 77};
 	wire_init(&w);
 	CHECK_EQ(nursery_recv(w.end[0], &got, fds, MSG_DONTWAIT), -EAGAIN);
 	CHECK(!memcmp(&got, &same, sizeof got));
