@@ -44,7 +44,8 @@ void thread_settle(struct thread_worker *w)
 	w->fresh = false;
 	if (cpu >= 0)
 		CPU_SET((unsigned)cpu, &p->taken);
-	last = last_fresh(p);
+	/* Where threads are pinned each is on its way to its own; we would set it free again. */
+	last = p->opts.flags & WEFT_THREADS_PIN ? NULL : last_fresh(p);
 	if (last)
 		send_away(p, last);
 	weft__unlock(&p->lock);

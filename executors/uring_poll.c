@@ -231,13 +231,14 @@ static void poll_poll(struct uring_lane *l, weft_time until)
 {
 	struct poller *p = l->io;
 	bool enters = until || p->n_waiting;
-	int n = enters ? wait_events(p, until) : 0;
+	int n;
 
-	if (l->row && enters) { /* relaxed: figures for people */
-		weft__count(&l->row->ring.enters);
-		atom_store(&l->row->ring.answers,
-			   atom_load(&l->row->ring.answers, relaxed) + (n > 0 ? (uint32_t)n : 0), relaxed);
-	}
+	if (l->row && enters)
+		weft__count(&l->row->ring.enters); /* first: it may sleep for long */
+	n = enters ? wait_events(p, until) : 0;
+	if (l->row && n > 0) /* relaxed: a figure for people */
+		atom_store(&l->row->ring.answers, atom_load(&l->row->ring.answers, relaxed) + (uint32_t)n,
+			   relaxed);
 	for (int i = 0; i < n; i++) {
 		if (p->event[i].data.fd != l->bell)
 			tell(l, p->event[i].data.fd, p->event[i].events);
