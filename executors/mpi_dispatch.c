@@ -183,7 +183,8 @@ static void recall(struct mpi_pool *p, weft_time now)
 		struct mpi_rank *r = p->rank[i];
 		uint32_t most;
 
-		if (!r || r->life != RANK_UP || r->recalling || r->in_flight <= r->workers)
+		if (!r || r->life != RANK_UP || r->recalling || r->in_flight <= r->workers ||
+		    now < r->recall_at)
 			continue;
 		if (!(idle && !p->q.n) && ahead(r, now))
 			continue;

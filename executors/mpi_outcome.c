@@ -17,6 +17,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A rank that has handed all it has to its own executor gives nothing back, however often it is asked. */
+#define RECALL_AGAIN WEFT_MS(1)
+
 /* ---- The finisher ---- */
 
 static void tell_finisher(struct mpi_pool *p)
@@ -205,6 +208,12 @@ void mpi_heard(struct mpi_pool *p, struct mpi_rank *r, weft_time when)
 	weft__unlock(&p->lock);
 }
 
+static void recalled(struct mpi_rank *r)
+{
+	r->recalling = false;
+	r->recall_at = weft_after(RECALL_AGAIN);
+}
+
 int mpi_outcome_take(struct mpi_pool *p, struct mpi_rank *r, struct mpi_reader *frame)
 {
 	struct mpi_view v;
@@ -219,7 +228,7 @@ int mpi_outcome_take(struct mpi_pool *p, struct mpi_rank *r, struct mpi_reader *
 		else if (v.kind == REC_RETURNED)
 			more = take_returned(p, r, v.id);
 		else if (v.kind == REC_RECALLED)
-			r->recalling = false;
+			recalled(r);
 		else if (v.kind == REC_WELCOME)
 			more = take_welcome(p, r, &v);
 		else if (v.kind == REC_ENDED && p->leaving)

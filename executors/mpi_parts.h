@@ -44,8 +44,9 @@ struct mpi_rank {
 	struct mpi_welcome welcome;
 	uint32_t workers;
 	uint32_t in_flight;
-	uint32_t fns;   /* how many functions it has heard of */
-	bool recalling; /* it has been asked for tasks, and has not answered */
+	uint32_t fns;        /* how many functions it has heard of */
+	bool recalling;      /* it has been asked for tasks, and has not answered */
+	weft_time recall_at; /* not before; it may have had none to give back */
 	bool to_recall;
 	size_t bytes; /* arguments and results of what is in flight */
 	struct {
