@@ -89,7 +89,7 @@ static bool fire_wait(struct weft__link *link)
 	return true;
 }
 
-static int wait_inside(weft_future *f, weft_time deadline)
+static int wait_inside(weft_future *f, weft_time deadline, bool interruptible)
 {
 	struct wait_link w = {.link.fire = fire_wait};
 	int err = 0;
@@ -99,7 +99,7 @@ static int wait_inside(weft_future *f, weft_time deadline)
 	while (weft__phase(f) != PHASE_DONE && !err) {
 		weft_time limit = until(f, weft__phase(f), deadline);
 
-		err = weft__sleep(&w.parker, limit, true);
+		err = weft__sleep(&w.parker, limit, interruptible);
 		if (err == -ETIMEDOUT && limit < deadline) {
 			weft__drop(f, -ETIMEDOUT);
 			err = 0;
@@ -109,22 +109,22 @@ static int wait_inside(weft_future *f, weft_time deadline)
 	return weft__phase(f) == PHASE_DONE ? 0 : err;
 }
 
-static int wait_asleep(weft_future *f, weft_time deadline)
+static int wait_asleep(weft_future *f, weft_time deadline, bool interruptible)
 {
 	weft_time since = weft__spin_asleep(&look_again);
-	int err = weft__current ? wait_inside(f, deadline) : wait_outside(f, deadline);
+	int err = weft__current ? wait_inside(f, deadline, interruptible) : wait_outside(f, deadline);
 
 	weft__spin_awake(&look_again, since);
 	return err;
 }
 
-static int wait_long(weft_future *f, weft_time deadline)
+static int wait_long(weft_future *f, weft_time deadline, bool interruptible)
 {
 	int err = weft__attend(f, &look_again, deadline, !weft__current);
 
 	if (err != -EAGAIN)
 		return err;
-	return done_soon(f) ? 0 : wait_asleep(f, deadline);
+	return done_soon(f) ? 0 : wait_asleep(f, deadline, interruptible);
 }
 
 /* A last look, also at what has ended without anybody being told. */
@@ -159,7 +159,7 @@ static __attribute__((noinline)) int wait_slowly(weft_future *f, weft_time deadl
 	if (over)
 		err = done_by_now(f) ? 0 : -ETIMEDOUT;
 	else
-		err = wait_long(f, deadline);
+		err = wait_long(f, deadline, true);
 	weft__probe_waited(weft__task(f), err);
 	weft__graph_leave();
 	return err;
@@ -185,6 +185,28 @@ int weft_future_wait(weft_future *f, weft_time deadline)
 		return wait_slowly(f, deadline);
 	weft__probe_got(weft__task(f));
 	return 0;
+}
+
+int weft_task_fini(weft_task *t)
+{
+	weft_future *f = weft_task_future(t);
+	uint32_t phase = f ? weft__phase(f) : PHASE_IDLE;
+	int err;
+
+	if (phase == PHASE_IDLE || phase == PHASE_DONE)
+		return 0;
+	err = check(f);
+	if (!err)
+		err = weft__graph_enter(f);
+	if (err)
+		return err;
+	weft_future_cancel(f);
+	weft__release_pending();
+	weft__probe_wait(t);
+	err = wait_long(f, WEFT_FOREVER, false);
+	weft__probe_waited(t, err);
+	weft__graph_leave();
+	return err;
 }
 
 int weft_future_status(const weft_future *f)

@@ -67,7 +67,8 @@ WEFT_API int weft_sleep(weft_time ns);
  * @return 0 | -ECANCELED, -ETIMEDOUT: see above.
  * @owns   Nothing.
  * @from   Any thread, or inside a task.
- * @waits  On fibers until the others that are ready have had their turn; elsewhere as sched_yield(2).
+ * @waits  On fibers until the others that are ready have had their turn, in a task that was told to give up, too;
+ *         elsewhere as sched_yield(2).
  * @orders Nothing.
  * Example: if (i % 1000 == 0 && (err = weft_yield())) return err; */
 WEFT_API int weft_yield(void);

@@ -48,9 +48,9 @@ typedef struct weft_task {
  *         -ENOEXEC: fn lies in a file without a build-id, or in none | -EINVAL: a NULL, unknown
  *         flags, or a size without its pointer | -ECHILD: ex is the parent's, this is a fork of it |
  *         -EIO: worker processes could not be started, time and again.
- * @owns   From 0 until done, *t and the bytes at arg and result are the executor's. In another address space
- *         the body has copies, and a result that is zeroed first; save of what lies in a region
- *         (weft/region.h), which it works on directly, wherever it runs.
+ * @owns   From 0 until done, *t and the bytes at arg and result are the executor's: should they go out of scope
+ *         before, call weft_task_fini. In another address space the body has copies, and a result that is zeroed
+ *         first; save of what lies in a region (weft/region.h), which it works on directly, wherever it runs.
  * @from   Any thread, or inside a task. Not a signal handler.
  * @waits  Never, save that an inline executor runs the task. Allocates nothing [TASK-2]; but a pool of threads
  *         whose threads sleep inside tasks may start another one here, and a pool of processes looks for the path
@@ -96,6 +96,24 @@ WEFT_API int weft_submit_wait(weft_executor *ex, weft_task *t, weft_time deadlin
  * @orders Nothing.
  * Example: weft_future_wait(weft_task_future(&t), WEFT_FOREVER); */
 WEFT_API weft_future *weft_task_future(weft_task *t);
+
+/** Ends the use of a task in the caller's storage: cancels it, and waits until it is done, also where waits have ended
+ * because the calling task was itself cancelled.
+ *
+ * A task that has tasks on its stack cannot leave them behind, and in a cancelled task weft_future_wait returns at
+ * once. So call this before each return that may come before the tasks are done [TASK-6]. A group does the same
+ * for its members.
+ *
+ * @param t  NULL, never submitted, or done: nothing happens.
+ * @return 0: it is done, see weft_future_status | -EDEADLK: it waits, directly or through others, for the calling
+ *         task, or is it | -ECHILD: it was submitted before this process forked off.
+ * @owns   After 0 *t and the bytes at arg and result are the caller's.
+ * @from   Any thread, or inside a task. Not a signal handler.
+ * @waits  If the body had begun, until it returns. A fiber is parked; a pool of threads has another thread go on.
+ * @orders After 0: what the body wrote happens before the return.
+ * Example: err = weft_future_wait(weft_task_future(&t), weft_after(WEFT_MS(10)));
+ *          if (err) weft_task_fini(&t); // t goes out of scope */
+WEFT_API int weft_task_fini(weft_task *t);
 
 /** The easy way: copies arg, keeps the result in the future. One allocation.
  *

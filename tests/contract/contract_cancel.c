@@ -92,6 +92,121 @@ TEST(cancel_ends_waits)
 	cancel_running(wait_fn, 6);
 }
 
+enum { BEGUN = 4, ENDED };
+
+/* Goes on for a while after it was told to give up. */
+static int slow_to_end_fn(weft_call *call, const void *arg, void *result)
+{
+	uint32_t *board = test_board_map(arg);
+	weft_time end = test_soon();
+	(void)result;
+	test_set(&board[BEGUN], 1);
+	while (!weft_call_cancelled(call) && weft_now() < end)
+		weft_sleep(WEFT_MS(1));
+	test_sleep_ms(20);
+	test_set(&board[ENDED], 1);
+	test_board_unmap(board);
+	return 9;
+}
+
+struct with_executor {
+	test_ref ref;      /* of the board */
+	weft_executor *ex; /* where the task on the stack runs; NULL: on a pool of its own */
+};
+
+/* Has a task on its stack when it is told to give up. */
+static int hold_a_task_fn(weft_call *call, const void *arg, void *result)
+{
+	const struct with_executor *in = arg;
+	uint32_t *board = test_board_map(&in->ref);
+	weft_executor *own = NULL;
+	weft_task t = {.fn = slow_to_end_fn, .arg = &in->ref, .arg_size = sizeof in->ref};
+	(void)call, (void)result;
+	int err = in->ex ? 0 : weft_executor_open(&own, "threads:1");
+	if (!err)
+		err = weft_submit(in->ex ? in->ex : own, &t);
+	while (!err && !test_get(&board[BEGUN]))
+		weft_sleep(WEFT_MS(1));
+	test_set(&board[TEST_GATE_STARTED], 1);
+	int waited = err ? err : weft_future_wait(weft_task_future(&t), test_soon());
+	err = weft_task_fini(&t);
+	bool ended = test_get(&board[ENDED]) && weft_future_status(weft_task_future(&t)) == 9;
+	weft_executor_free(own);
+	test_board_unmap(board);
+	return err || waited != -ECANCELED ? -EBADE : ended ? 6 : -EBUSY;
+}
+
+static void cancel_one_with_a_task(bool here)
+{
+	weft_executor *ex = test_executor();
+	struct with_executor in = {.ex = here ? ex : NULL};
+	uint32_t *board = test_board(&in.ref);
+	pthread_t thread;
+	weft_task t = {.fn = hold_a_task_fn, .arg = &in, .arg_size = sizeof in};
+	struct starter s = {.ex = ex, .task = &t};
+	REQUIRE_EQ(pthread_create(&thread, NULL, start, &s), 0);
+	REQUIRE(test_await(&board[TEST_GATE_STARTED], 1));
+	CHECK_EQ(weft_future_cancel(weft_task_future(&t)), WEFT_CANCEL_ASKED);
+	pthread_join(thread, NULL);
+	REQUIRE_EQ(s.err, 0);
+	test_wait(weft_task_future(&t));
+	CHECK_EQ(weft_future_status(weft_task_future(&t)), 6);
+	weft_executor_free(ex);
+}
+
+TEST(cancel_leaves_no_task_behind)
+{
+	cancel_one_with_a_task(false);
+}
+
+TEST(cancel_leaves_no_task_of_the_same_executor_behind)
+{
+	weft_executor *ex = test_executor();
+	bool here = weft_executor_caps(ex) & WEFT_CAP_LOCAL;
+	weft_executor_free(ex);
+	if (!here || test_is_inline())
+		SKIP("its tasks cannot wait for one another");
+	cancel_one_with_a_task(true);
+}
+
+TEST(fini_of_what_is_not_running)
+{
+	weft_executor *ex = test_executor();
+	uint64_t n = 3, square = 0;
+	weft_task t = {.fn = test_square_fn, .arg = &n, .arg_size = 8, .result = &square, .result_size = 8};
+	CHECK_EQ(weft_task_fini(NULL), 0);
+	CHECK_EQ(weft_task_fini(&t), 0);
+	CHECK_EQ(weft_future_status(weft_task_future(&t)), -EINVAL);
+	REQUIRE_EQ(weft_submit(ex, &t), 0);
+	test_wait(weft_task_future(&t));
+	CHECK_EQ(weft_task_fini(&t), 0);
+	CHECK_EQ(weft_future_status(weft_task_future(&t)), 0);
+	CHECK_EQ(square, 9);
+	weft_executor_free(ex);
+}
+
+TEST(fini_drops_and_waits)
+{
+	weft_executor *ex = test_executor();
+	weft_task t[40];
+	uint64_t n = 3, square[40];
+	for (int i = 0; i < 40; i++) {
+		t[i] = (weft_task){.fn = test_square_fn,
+				   .arg = &n,
+				   .arg_size = 8,
+				   .result = &square[i],
+				   .result_size = 8};
+		REQUIRE_EQ(weft_submit(ex, &t[i]), 0);
+	}
+	for (int i = 39; i >= 0; i--) {
+		REQUIRE_EQ(weft_task_fini(&t[i]), 0);
+		int status = weft_future_status(weft_task_future(&t[i]));
+		CHECK(status == 0 || status == -ECANCELED);
+		memset(&t[i], 0xa5, sizeof t[i]);
+	}
+	weft_executor_free(ex);
+}
+
 TEST(cancel_never_submitted)
 {
 	weft_task t = {.fn = test_gate_fn};

@@ -165,6 +165,47 @@ TEST(deadlines_and_wakes_race)
 	}
 }
 
+/* ---- A task that has been told to give up ---- */
+
+static uint32_t begun, let_go;
+
+static int stubborn_fn(weft_call *call, const void *arg, void *result)
+{
+	weft_time end = test_soon();
+
+	(void)arg, (void)result;
+	test_set(&begun, 1);
+	while (!weft_call_cancelled(call) && weft_now() < end)
+		weft_yield();
+	while (!test_get(&let_go) && weft_now() < end)
+		if (weft_yield() != -ECANCELED)
+			return -EILSEQ;
+	return test_get(&let_go) ? 3 : -ETIME;
+}
+
+static int let_go_fn(weft_call *call, const void *arg, void *result)
+{
+	(void)call, (void)arg, (void)result;
+	test_set(&let_go, 1);
+	return 0;
+}
+
+TEST(yield_lets_others_run_in_a_cancelled_task)
+{
+	weft_executor *ex = open_with("1", "any", "");
+	weft_task *t = new_tasks(1, stubborn_fn, NULL, 0), *other = new_tasks(1, let_go_fn, NULL, 0);
+
+	submit_all(ex, t, 1);
+	REQUIRE(test_await(&begun, 1));
+	CHECK_EQ(weft_future_cancel(weft_task_future(t)), WEFT_CANCEL_ASKED);
+	submit_all(ex, other, 1);
+	check_all(t, 1, 3);
+	check_all(other, 1, 0);
+	weft_executor_free(ex);
+	free(t);
+	free(other);
+}
+
 /* ---- What belongs to a fiber ---- */
 
 static int errno_fn(weft_call *call, const void *arg, void *result)
