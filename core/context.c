@@ -13,6 +13,7 @@
  * above it. Elsewhere than on x86-64 both sides of the switch have the same frame, so one description fits both.
  */
 #include "context.h"
+#include "grind.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -22,12 +23,6 @@
 #endif
 #ifdef WEFT__TSAN
 #include <sanitizer/tsan_interface.h>
-#endif
-#if defined(__has_include) && !defined(WEFT__TSAN) && !defined(NDEBUG)
-#if __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
-#define TELL_VALGRIND 1
-#endif
 #endif
 
 #ifndef WEFT__UCONTEXT
@@ -242,9 +237,8 @@ void weft__context_init(struct weft__context *c, void *low, size_t size, void (*
 	prepare(c, low, size, entry, arg);
 #ifdef WEFT__TSAN
 	c->tool = __tsan_create_fiber(0);
-#endif
-#ifdef TELL_VALGRIND
-	c->tool = VALGRIND_STACK_REGISTER(low, (char *)low + size);
+#else
+	c->stack = weft__grind_stack(low, (char *)low + size);
 #endif
 }
 
@@ -291,11 +285,9 @@ NO_TSAN void weft__context_leave(struct weft__context *from, struct weft__contex
 
 void weft__context_fini(struct weft__context *c)
 {
-	(void)c;
 #ifdef WEFT__TSAN
 	__tsan_destroy_fiber(c->tool);
-#endif
-#ifdef TELL_VALGRIND
-	VALGRIND_STACK_DEREGISTER(c->tool);
+#else
+	weft__grind_forget(c->stack);
 #endif
 }

@@ -61,8 +61,8 @@ struct weft__context {
 #endif
 #ifdef WEFT__TSAN
 	void *tool;
-#elif !defined(NDEBUG)
-	unsigned tool; /* valgrind's number of it */
+#else
+	unsigned stack; /* its number, for valgrind */
 #endif
 };
 

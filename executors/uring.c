@@ -7,6 +7,7 @@
  *   S1   lane.started  lane -> start   store rel -> load acq    how its start went
  */
 #include "forked.h"
+#include "grind.h"
 #include "own_thread.h"
 #include "spec.h"
 #include "stats.h"
@@ -156,12 +157,13 @@ static int check_opts(struct weft_uring_opts *o)
 	return 0;
 }
 
+/* By the environment, or since valgrind cannot run it: the program would hang. */
 static bool is_switched_off(void)
 {
 	/* As safe as any reading of the environment: the program must not change it meanwhile. */
 	const char *text = getenv("WEFT_URING"); /* NOLINT(concurrency-mt-unsafe) */
 
-	return text && !strcmp(text, "off");
+	return (text && !strcmp(text, "off")) || weft__grind();
 }
 
 /* What the system says where io_uring is not to be had, in all its ways of saying so. */

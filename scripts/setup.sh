@@ -56,11 +56,10 @@ if [ "$what" = test ]; then
 	need libuv1-dev
 	need lintian lintian
 	need meson meson
-	need python3 python3
 	need python3-myst-parser
 	need python3-sphinx
 	need spin spin
-	need valgrind valgrind
+	need valgrind-if-available
 fi
 
 if [ -n "$missing" ]; then

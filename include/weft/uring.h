@@ -77,12 +77,13 @@ struct weft_uring_opts {
  *
  * A stack that is too small ends the process with SIGSEGV [URING-3], at an address in the page below it. All signals
  * are blocked in the threads. weft_executor_name says which engine it is: "uring:2 (io_uring)" or "uring:2 (epoll)".
- * With WEFT_URING=off in the environment io_uring is not even tried.
+ * With WEFT_URING=off in the environment, and under valgrind, which cannot run it, io_uring is not even tried.
  *
  * @param opts  NULL: all defaults.
  * @return 0 | -EINVAL: ret is NULL, or unknown options set | -ERANGE: a number outside its limits | -ENOMEM |
  *         -EMFILE | -EAGAIN: no thread could be started | with WEFT_URING_RING also what io_uring_setup(2) said,
- *         -EPERM and -ENOSYS among it; -ENOSYS also where WEFT_URING=off, or the library was built without it.
+ *         -EPERM and -ENOSYS among it; -ENOSYS also where WEFT_URING=off, under valgrind, or the library was built
+ *         without it.
  * @owns   *ret is the caller's: weft_executor_free.
  * @from   Any thread, or inside a task. The calling thread may end before the executor.
  * @waits  For its threads to come up.

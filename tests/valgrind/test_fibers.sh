@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # test_fibers.sh -- programs with fibers under valgrind, which is told of their stacks: it has nothing to say, and they
-# do what they should. On epoll, since valgrind does not run io_uring. WEFT_BUILD_DIR names the build tree.
+# do what they should. Nobody says that they are to use epoll: the library notices. WEFT_BUILD_DIR names the build tree.
 set -eu
 
 examples=${WEFT_BUILD_DIR:?names the build tree}/examples
@@ -16,7 +16,7 @@ trap 'rm -rf "$tmp"' EXIT
 
 # under PROGRAM ARGUMENT...: what it prints goes to $tmp/out. Lines with -- are of calls that valgrind does not know.
 under() {
-	WEFT_URING=off timeout -s KILL 60 valgrind -q --fair-sched=yes --error-exitcode=9 "$@" \
+	timeout -s KILL 60 valgrind -q --fair-sched=yes --error-exitcode=9 "$@" \
 		>"$tmp/out" 2>"$tmp/err" || {
 		echo "test_fibers.sh: $*: status $?: $(cat "$tmp/err")" >&2
 		exit 1
