@@ -266,6 +266,15 @@ static size_t watch(int progress, pid_t child, bool *ret_hung)
 	return done;
 }
 
+static int output_error; /* an errno: why something could not be printed */
+
+/* What there is to print, before there are two of us or at the end. What is written later may succeed. */
+static void flush_output(void)
+{
+	if ((fflush(stdout) || ferror(stdout)) && !output_error)
+		output_error = errno;
+}
+
 static int on_threads(const struct input *in)
 {
 	int progress[2], status;
@@ -273,7 +282,7 @@ static int on_threads(const struct input *in)
 	size_t done;
 	pid_t child;
 
-	fflush(stdout);
+	flush_output();
 	if (pipe(progress))
 		return -errno;
 	child = fork();
@@ -428,9 +437,10 @@ int main(int argc, char **argv)
 	free(in);
 	if (err)
 		fprintf(stderr, "armour: %s\n", weft_strerror(err));
-	if (ferror(stdout) || fflush(stdout)) {
-		fprintf(stderr, "armour: stdout: %s\n", strerror(errno));
-		err = -errno;
+	flush_output();
+	if (output_error) {
+		fprintf(stderr, "armour: stdout: %s\n", strerror(output_error));
+		err = -output_error;
 	}
 	return err ? 1 : 0;
 }

@@ -274,6 +274,8 @@ static void write_filter(struct filter *f, int bell)
 			      CLONE_NEWPID | CLONE_NEWNET);
 	allow_if_one_of(f, SYS_kill, 0, self, 1);
 	allow_if_one_of(f, SYS_tgkill, 0, self, 1);
+	allow_if_one_of(f, SYS_tkill, 0, self,
+			1); /* to the first thread, whose number it is: abort() of musl */
 	allow_if_one_of(f, SYS_prctl, 0, names, 3);
 	allow_if_one_of(f, SYS_ioctl, 1, terminal, 1);
 	allow_reading_limits(f);

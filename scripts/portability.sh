@@ -24,7 +24,8 @@
 #   prepare    a function: before cmake is run
 #   around     a function: runs its arguments, which are ctest's, in the surroundings of the port
 #
-# It may use $build, which is build/port-NAME, and $root, the top of the tree.
+# It may use $build, which is build/port-NAME; $root, the top of the tree; and $foreign, options for a C compiler that
+# cannot use what this machine has of other libraries.
 set -eu
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -33,6 +34,9 @@ ports=$(cd scripts/ports && for file in *.sh; do echo "${file%.sh}"; done)
 install=yes
 regex=
 limit=${WEFT_PORT_LIMIT:-60}
+# shellcheck disable=SC2034 # of ports
+foreign='-DCMAKE_DISABLE_FIND_PACKAGE_PkgConfig=ON -DCMAKE_CXX_COMPILER= -DWEFT_TEST_CXX= -DWEFT_MPI=OFF
+	-DWEFT_JANSSON_LIBRARY= -DWEFT_CURSES_LIBRARY= -DWEFT_JEMALLOC_LIBRARY='
 
 say() {
 	echo "portability.sh: $*" >&2

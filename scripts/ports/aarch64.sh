@@ -2,8 +2,8 @@
 what='aarch64, cross-built, run by qemu-user'
 packages='gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static'
 libs=$build/root/usr/lib/aarch64-linux-gnu
-options="-DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 -DCMAKE_C_COMPILER=aarch64-linux-gnu-gcc"
-options="$options -DWEFT_WERROR=ON -DWEFT_BUILD_MODELS=OFF -DWEFT_JEMALLOC_LIBRARY= -DWEFT_TEST_SECONDS=60"
+options="$foreign -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 -DCMAKE_C_COMPILER=aarch64-linux-gnu-gcc"
+options="$options -DWEFT_WERROR=ON -DWEFT_BUILD_MODELS=OFF -DWEFT_TEST_SECONDS=60"
 options="$options -DWEFT_URING_INCLUDE_DIR=$build/root/usr/include -DWEFT_URING_LIBRARY=$libs/liburing.a"
 options="$options -DCUNIT_INCLUDE_DIR=$build/root/usr/include -DCUNIT_LIBRARY=$libs/libcunit.a"
 options="$options -DCMAKE_EXE_LINKER_FLAGS=-L$libs -DCMAKE_SHARED_LINKER_FLAGS=-L$libs"
@@ -16,8 +16,8 @@ without="$without|^unit\.cond\..*shared|^unit\.cond\..*process|^unit\.cond\..*ki
 without="$without|\.pipe_|\.region_|\.large_|\.queue_"
 
 prepare() {
-	[ -f "$libs/libcunit.a" ] ||
-		sh scripts/ports/from_debian "$build" binary arm64 libcunit1-dev liburing-dev
+	[ -e "$libs/libsodium.so.23" ] ||
+		sh scripts/ports/from_debian "$build" binary arm64 libcunit1-dev liburing-dev libsodium23
 }
 
 # Whoever executes a program for the other processor needs the kernel to know how: here in a user namespace, whose
@@ -30,5 +30,5 @@ around() {
 		mask="\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff"
 		printf "%s" ":aarch64:M::$magic:$mask:/usr/bin/qemu-aarch64-static:FPC" >/proc/sys/fs/binfmt_misc/register
 		ulimit -v 4194304
-		QEMU_LD_PREFIX=/usr/aarch64-linux-gnu exec "$@"' sh "$@"
+		QEMU_LD_PREFIX=/usr/aarch64-linux-gnu LD_LIBRARY_PATH=$libs exec "$@"' sh "$@"
 }
