@@ -64,7 +64,9 @@ void weft__stacks_init(struct weft__stacks *s, size_t size)
 {
 	size_t page = page_size();
 
-	*s = (struct weft__stacks){.size = (size + page - 1) / page * page};
+	/* qemu-user says yes to any advice, and takes none. */
+	*s = (struct weft__stacks){.size = (size + page - 1) / page * page,
+				   .protected = !madvise(NULL, 0, -1)};
 }
 
 static int add_slab(struct weft__stacks *s)

@@ -308,6 +308,8 @@ static int furnish(struct process_pool *p)
 	/* Where they cannot be had, the pool does without, and it is weft_region_new that says so. Whoever may
 	 * be hostile must not have them: all regions of the program are in reach. */
 	p->home.has_space = !(p->opts.flags & WEFT_PROCESSES_SANDBOX) && !weft__space_ref();
+	if (p->home.has_space && p->opts.large_limit > weft__space_size / 4)
+		p->opts.large_limit = weft__space_size / 4; /* others want regions, too */
 	err = fd = plan_create(&p->home.plan, &p->opts);
 	if (fd < 0)
 		return err;

@@ -6,12 +6,12 @@
  * bottom or around 0x55..., mappings and stacks grow down from the top), and within what the sanitizers call
  * application memory. AddressSanitizer has its shadow below 0x10007fff8000. ThreadSanitizer allows the lowest
  * 512 GiB only, and holds the rest occupied, so there the last of the places is what remains. Of machines
- * with 39 bits of addresses the same is true.
+ * with 39 bits of addresses the same is true; programs lie in its middle there, so half of it is what is free.
  *
- * Memory comes in two ways. The program has the memfd and uses posix_fallocate. Workers have closed theirs,
+ * Memory comes and goes in two ways. The program has the memfd and uses fallocate. Workers have closed theirs,
  * as a task may close any descriptor and ours must not turn into one of the task's; they use
- * MADV_POPULATE_WRITE (Linux 5.14), which also works within a sandbox. Either answers an error where a plain
- * touch would be SIGBUS. (A control group that is full kills by OOM in all three cases.)
+ * MADV_POPULATE_WRITE (Linux 5.14) and MADV_REMOVE, which also work within a sandbox. Either answers an error where
+ * a plain touch would be SIGBUS. (A control group that is full kills by OOM in all three cases.)
  */
 #include "space.h"
 #include "memfd.h"
@@ -33,7 +33,8 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
-#define STEP ((size_t)4 << 20) /* bytes given memory at a time: between two of them a signal may come */
+#define STEP  ((size_t)4 << 20) /* bytes given memory at a time: between two of them a signal may come */
+#define LEAST ((uint64_t)64 << 20)
 
 #if UINTPTR_MAX > UINT32_MAX
 static const struct weft__space places[] = {
@@ -42,8 +43,10 @@ static const struct weft__space places[] = {
 	{0x004000000000, (uint64_t)1 << 37},
 };
 #else
-static const struct weft__space places[] = {{0, UINT32_MAX}}; /* there is no room */
+static const struct weft__space places[] = {{0, 0}}; /* there is no room */
 #endif
+
+enum { PLACES = sizeof places / sizeof places[0] };
 
 struct weft__lock weft__space_lock; /* of what follows */
 uintptr_t weft__space_base;
@@ -103,28 +106,48 @@ static bool file_is_ours(void)
 	return fd >= 0 && !fstat(fd, &s) && s.st_dev == device && s.st_ino == inode;
 }
 
-static int make(void)
+/* 0 | -EADDRINUSE, -ENOMEM: elsewhere there may be room | others */
+static int make_at(uint64_t base, uint64_t size)
+{
+	const struct weft__space s = {base, size};
+	int memfd = size < LEAST ? -ENOMEM : weft__memfd("weft-regions", size), err;
+
+	if (memfd < 0)
+		return memfd;
+	err = map(&s, memfd, PROT_NONE);
+	if (err) {
+		close(memfd);
+		return err;
+	}
+	weft__space_base = s.base;
+	weft__space_size = s.size;
+	fd = memfd;
+	remember_file();
+	ours = use_fd = true;
+	return 0;
+}
+
+/* An eighth where there is a limit: what we reserve, the program cannot have any more. */
+static uint64_t size_allowed(void)
 {
 	struct rlimit most = {.rlim_cur = RLIM_INFINITY};
-	int err = -EADDRINUSE, memfd;
 
 	getrlimit(RLIMIT_AS, &most);
-	if (most.rlim_cur != RLIM_INFINITY || !places[0].base)
-		return -ENOMEM; /* what we reserve, the program could not have any more */
-	for (size_t i = 0; i < sizeof places / sizeof places[0] && err; i++) {
-		memfd = weft__memfd("weft-regions", places[i].size);
-		if (memfd < 0)
-			return memfd;
-		err = map(&places[i], memfd, PROT_NONE);
-		if (err) {
-			close(memfd);
-			continue;
-		}
-		weft__space_base = places[i].base;
-		weft__space_size = places[i].size;
-		fd = memfd;
-		remember_file();
-		ours = use_fd = true;
+	return most.rlim_cur == RLIM_INFINITY ? UINT64_MAX : most.rlim_cur / 8 & ~(LEAST - 1);
+}
+
+static int make(void)
+{
+	uint64_t allowed = size_allowed(), size = 0;
+	int err = -ENOMEM;
+
+	for (size_t i = 0; i < PLACES && (err == -EADDRINUSE || err == -ENOMEM); i++) {
+		size = places[i].size < allowed ? places[i].size : allowed;
+		err = make_at(places[i].base, size);
+	}
+	while (err == -EADDRINUSE && size >= 2 * LEAST) {
+		size /= 2;
+		err = make_at(places[PLACES - 1].base, size);
 	}
 	return err;
 }
@@ -235,7 +258,12 @@ int weft__space_back(const void *p, size_t n)
 
 void weft__space_drop(const void *p, size_t n)
 {
-	madvise((void *)(uintptr_t)p, n, MADV_REMOVE);
+	off_t at = (off_t)((uintptr_t)p - weft__space_base);
+
+	if (use_fd && file_is_ours())
+		fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, (off_t)n);
+	else
+		madvise((void *)(uintptr_t)p, n, MADV_REMOVE);
 }
 
 int weft__space_open(const void *p, size_t n)

@@ -2,7 +2,7 @@
  *
  * space.h -- the one range of addresses in which all regions of a program lie.
  *
- * It is one sparse memfd of many terabytes, mapped at the same address in the program and in every worker
+ * It is one sparse memfd, of many terabytes if it may be, mapped at the same address in the program and in every worker
  * process, from the worker's start on. Regions are pieces of it. So a region that is made later is mapped
  * everywhere already: no worker has to be told of it, none can be late to learn of it, and a pointer into it
  * holds in a task that was running when the region was made.
@@ -27,7 +27,7 @@ struct weft__space {
 /* Of the space and of the table of regions. It is free in a fork. The two calls that follow take it. */
 extern struct weft__lock weft__space_lock;
 
-/* Makes it, or counts one user more. 0 | -EADDRINUSE: the addresses are taken | -ENOMEM: not so many may be
+/* Makes it, or counts one user more. 0 | -EADDRINUSE: the addresses are taken | -ENOMEM: not even a few may be
  * had (RLIMIT_AS) | -EFBIG: RLIMIT_FSIZE | -EMFILE, -ENFILE | -ENOTSUP: this process is a worker. */
 int weft__space_ref(void);
 void weft__space_unref(void);

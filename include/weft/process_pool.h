@@ -46,7 +46,8 @@ struct weft_process_pool_opts {
 				* copied through a region of the pool's */
 	const char *name;      /* of the executor; copied; default "processes:N" */
 	uint64_t large_limit;  /* bytes that arguments and results larger than slot_size may take, of one
-				* task and of all that are queued or run together; 2^20..2^40; default 2^30 */
+				* task and of all that are queued or run together; 2^20..2^40; default 2^30. A
+				* quarter at most of what all regions have: weft_region_new */
 	uint32_t flags;        /* WEFT_PROCESSES_* */
 
 	/* A worker that has passed one of these is replaced once its task is done; no task is lost [PROCESSES-2]. 0: no

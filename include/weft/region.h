@@ -62,8 +62,8 @@ struct weft_region_usage {
  *
  * @param opts  NULL: all defaults.
  * @return 0 | -EINVAL: ret is NULL, or unknown options set | -ERANGE: the limit | -ENOMEM: no memory, or
- *         RLIMIT_AS is set: a region needs room to be reserved | -ENOSPC: WEFT_REGIONS_MAX, or their limits
- *         exceed what is reserved (16 TiB; 128 GiB with ThreadSanitizer) | -EFBIG: RLIMIT_FSIZE is
+ *         RLIMIT_AS is below 512 MiB | -ENOSPC: WEFT_REGIONS_MAX, or their limits exceed what is reserved for all
+ *         (16 TiB; 128 GiB with ThreadSanitizer; an eighth of RLIMIT_AS, where it is set) | -EFBIG: RLIMIT_FSIZE is
  *         below what is reserved | -EADDRINUSE: something else lies there | -EMFILE, -ENFILE |
  *         -ENOTSUP: in a worker process, or in a fork of a program that had a region or a pool of processes.
  * @owns   *ret is the caller's: weft_region_free.

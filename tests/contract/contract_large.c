@@ -413,18 +413,40 @@ TEST(large_runs_again)
 /* Where no addresses may be reserved, a slot is all there is. */
 TEST(large_without_room_for_regions)
 {
-	struct rlimit most = {.rlim_cur = (rlim_t)1 << 45, .rlim_max = RLIM_INFINITY};
+	struct rlimit most = {.rlim_cur = (rlim_t)1 << 30, .rlim_max = RLIM_INFINITY};
 	weft_task t = {.fn = nothing_fn, .arg_size = LARGE};
 	weft_executor *ex;
 	void *arg;
 
-	if (is_local() || TEST_UNDER_TSAN || setrlimit(RLIMIT_AS, &most))
+	if (is_local() || setrlimit(RLIMIT_FSIZE, &most))
 		SKIP("no regions in the way, or no such limit");
 	ex = test_executor();
 	t.arg = arg = calloc(1, LARGE);
 	CHECK_EQ(weft_submit(ex, &t), -E2BIG);
 	t.arg_size = 1000;
 	run(ex, &t);
+	weft_executor_free(ex);
+	free(arg);
+}
+
+/* Where few may be, regions have an eighth of them, and what is large a quarter of that. */
+TEST(large_in_little_room)
+{
+	struct rlimit most = {.rlim_cur = (rlim_t)1 << 30, .rlim_max = RLIM_INFINITY};
+	weft_task t = {.fn = nothing_fn, .arg_size = LARGE};
+	weft_executor *ex;
+	void *arg;
+
+#if defined(__SANITIZE_ADDRESS__)
+	SKIP("the address sanitizer has taken more already");
+#endif
+	if (is_local() || TEST_UNDER_TSAN || setrlimit(RLIMIT_AS, &most))
+		SKIP("no regions in the way, or no such limit");
+	ex = test_executor();
+	t.arg = arg = calloc(1, LARGE);
+	run(ex, &t);
+	t.arg_size = 32 * MIB + 1;
+	CHECK_EQ(weft_submit(ex, &t), -E2BIG);
 	weft_executor_free(ex);
 	free(arg);
 }

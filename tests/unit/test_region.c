@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -117,13 +118,64 @@ TEST(new_under_limits)
 		SKIP("its run time needs more addresses itself");
 	if (setrlimit(RLIMIT_AS, &most))
 		SKIP("RLIMIT_AS cannot be set here");
-	CHECK_EQ(weft_region_new(&r, NULL), -ENOMEM);
+	REQUIRE_EQ(weft_region_new(&r, NULL), 0);
+	CHECK_EQ(weft__space_size, (size_t)1 << 43);
+	CHECK_EQ(weft_region_free(r), 0);
+	r = NULL;
 	most.rlim_cur = RLIM_INFINITY;
 	REQUIRE_EQ(setrlimit(RLIMIT_AS, &most), 0);
 	most.rlim_cur = (rlim_t)1 << 30;
 	REQUIRE_EQ(setrlimit(RLIMIT_FSIZE, &most), 0);
 	CHECK_EQ(weft_region_new(&r, NULL), -EFBIG);
 	CHECK(r == NULL);
+}
+
+/* The least that there can be, and a byte less. */
+TEST(new_in_little_room)
+{
+	struct weft_region_opts small = {.size = sizeof small, .limit = 16 * MIB};
+	struct rlimit most = {.rlim_cur = 512 * MIB - 1, .rlim_max = RLIM_INFINITY};
+	weft_region *r = NULL, *more = NULL;
+
+#if defined(__SANITIZE_ADDRESS__)
+	SKIP("the address sanitizer has taken more already");
+#endif
+	if (TEST_UNDER_TSAN)
+		SKIP("its run time needs more addresses itself");
+	if (setrlimit(RLIMIT_AS, &most))
+		SKIP("RLIMIT_AS cannot be set here");
+	CHECK_EQ(weft_region_new(&r, &small), -ENOMEM);
+	most.rlim_cur++;
+	REQUIRE_EQ(setrlimit(RLIMIT_AS, &most), 0);
+	REQUIRE_EQ(weft_region_new(&r, &small), 0);
+	CHECK_EQ(weft__space_size, 64 * MIB);
+	CHECK_EQ(weft_region_new(&more, NULL), -ENOSPC);
+	CHECK_EQ(weft_region_dealloc(r, block(r, 15 * MIB)), 0);
+	CHECK_EQ(weft_region_free(r), 0);
+}
+
+static void occupy(uintptr_t at)
+{
+	REQUIRE(mmap((void *)at, 1, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED);
+}
+
+/* As with addresses of 39 bits: two places are not there, and in the middle of the last one lies something else. */
+TEST(new_where_little_is_free)
+{
+	weft_region *r;
+
+	if (TEST_UNDER_TSAN)
+		SKIP("its run time lies there");
+	occupy(0x200000000000);
+	occupy(0x300000000000);
+	occupy(0x005555555000);
+	r = region(WEFT_REGION_LIMIT_MIN);
+	CHECK_EQ(weft__space_base, 0x004000000000);
+	CHECK_EQ(weft__space_size, (size_t)1 << 36);
+	CHECK_EQ(weft_region_dealloc(r, block(r, 100)), 0);
+	CHECK_EQ(weft_region_free(r), 0);
+	occupy(0x004000000000);
+	CHECK_EQ(weft_region_new(&r, NULL), -EADDRINUSE);
 }
 
 TEST(alloc_refuses)
