@@ -14,6 +14,7 @@
  * a plain touch would be SIGBUS. (A control group that is full kills by OOM in all three cases.)
  */
 #include "space.h"
+#include "grind.h"
 #include "memfd.h"
 #include "wait.h"
 
@@ -33,8 +34,9 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
-#define STEP  ((size_t)4 << 20) /* bytes given memory at a time: between two of them a signal may come */
-#define LEAST ((uint64_t)64 << 20)
+#define STEP        ((size_t)4 << 20) /* bytes given memory at a time: between two of them a signal may come */
+#define LEAST       ((uint64_t)64 << 20)
+#define ON_VALGRIND ((uint64_t)4 << 30)
 
 #if UINTPTR_MAX > UINT32_MAX
 static const struct weft__space places[] = {
@@ -127,11 +129,14 @@ static int make_at(uint64_t base, uint64_t size)
 	return 0;
 }
 
-/* An eighth where there is a limit: what we reserve, the program cannot have any more. */
+/* An eighth where there is a limit: what we reserve, the program cannot have any more. Valgrind keeps a record of each
+ * page that is reserved, and would take for ever. */
 static uint64_t size_allowed(void)
 {
 	struct rlimit most = {.rlim_cur = RLIM_INFINITY};
 
+	if (weft__grind())
+		return ON_VALGRIND;
 	getrlimit(RLIMIT_AS, &most);
 	return most.rlim_cur == RLIM_INFINITY ? UINT64_MAX : most.rlim_cur / 8 & ~(LEAST - 1);
 }

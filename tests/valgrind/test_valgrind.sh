@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# test_fibers.sh -- programs with fibers under valgrind, which is told of their stacks: it has nothing to say, and they
-# do what they should. Nobody says that they are to use epoll: the library notices. WEFT_BUILD_DIR names the build tree.
+# test_valgrind.sh -- programs under valgrind: it has nothing to say, and they do what they should. Nobody says that
+# fibers are to use epoll, nor that regions must be small: the library notices. WEFT_BUILD_DIR names the build tree.
 set -eu
 
 examples=${WEFT_BUILD_DIR:?names the build tree}/examples
@@ -18,7 +18,7 @@ trap 'rm -rf "$tmp"' EXIT
 under() {
 	timeout -s KILL 60 valgrind -q --fair-sched=yes --error-exitcode=9 "$@" \
 		>"$tmp/out" 2>"$tmp/err" || {
-		echo "test_fibers.sh: $*: status $?: $(cat "$tmp/err")" >&2
+		echo "test_valgrind.sh: $*: status $?: $(cat "$tmp/err")" >&2
 		exit 1
 	}
 	if grep '^==' "$tmp/err" >&2; then
@@ -33,3 +33,6 @@ cmp "$tmp/want" "$tmp/out"
 "$examples/treehash" --quiet --total --io threads:1 "$here" >"$tmp/want"
 under "$examples/treehash" --quiet --total --io uring:1 --hash threads:2 "$here"
 cmp "$tmp/want" "$tmp/out"
+
+# A queue between threads, in a region.
+under "$WEFT_BUILD_DIR/tests/test_queue" ends_wrap
