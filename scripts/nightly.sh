@@ -6,6 +6,7 @@
 #
 #   soaks, which go on until their number is reached or their time is over:
 #   storm        100,000,000 tasks while workers are killed: none is lost, done twice or wrong
+#   swarm        200,000,000 tasks of random programs on pairs of executors, with and without kills
 #   executions   1,000,000,000 executions of the models by chance
 #   fuzz         libFuzzer, the same time for each of its targets
 #   repeats      1,000 rounds of the tests that kill, race and wait
@@ -28,12 +29,12 @@
 #   --limit N    minutes for each of the other parts, after which it is ended and has failed: 120
 #   --tests RE   a pattern of ctest: only such tests of ports, asan, tsan, clang, chaos, models and repeats
 #
-# "soaks" stands for the first five. The output of each part is in build/nightly/PART.log. At the end there is a table
+# "soaks" stands for the first six. The output of each part is in build/nightly/PART.log. At the end there is a table
 # with what each has counted; the exit status is 1 if any part has failed.
 set -eu
 cd "$(dirname "$0")/.."
 
-soaks='storm executions fuzz repeats queue'
+soaks='storm swarm executions fuzz repeats queue'
 others='ports asan tsan clang chaos models mutation spin mpi mpich tidy package'
 logs=build/nightly
 scale=${NIGHTLY_SCALE:-1}
@@ -60,6 +61,7 @@ command_of() {
 	chosen=${tests:-.}
 	case $1 in
 	storm) echo "sh tests/storm/storms.sh $(scaled 100000000) $soak_minutes" ;;
+	swarm) echo "sh tests/swarm/swarms.sh $(scaled 200000000) $soak_minutes" ;;
 	executions) echo "sh tests/model/executions.sh $(scaled 1000000000) $soak_minutes" ;;
 	fuzz)
 		targets=$(find tests/fuzz -name 'fuzz_*.c' | grep -vc fuzz_plain)

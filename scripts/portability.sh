@@ -109,7 +109,7 @@ run() {
 	build=$root/build/port-$name
 	begun=$(date +%s)
 	packages='' options='' without='' jobs=''
-	only='^(unit|contract|crash|sweep|fuzz|storm|examples|lessons)\.'
+	only='^(unit|contract|crash|sweep|fuzz|storm|swarm|examples|lessons)\.'
 	prepare() { :; }
 	around() { "$@"; }
 	# shellcheck disable=SC1090 # one of scripts/ports
