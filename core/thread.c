@@ -7,9 +7,8 @@
  * future, the word `over`, and the thread itself, which by then has only the C library's part of its end to go.
  *
  *   tag  word    from -> to        order                    carries
- *   T1   over    thread -> join    store rel -> load acq    what continuations did
- *   T2   joined  joiner -> joiner  store rel -> load acq    what the thread did, by pthread_join
- *   T3   refs    each -> the last  sub acq_rel              what either did with the record
+ *   T1   joined  joiner -> joiner  store rel -> load acq    what the thread did, by pthread_join
+ *   T2   refs    each -> the last  sub acq_rel              what either did with the record
  *
  * Death: these are words of one process.
  */
@@ -59,7 +58,7 @@ void weft__threads_forked(void)
 
 static void unref(weft_thread *t)
 {
-	/* T3 */
+	/* T2 */
 	if (atom_sub(&t->refs, 1, acq_rel) == 1)
 		free(t);
 }
@@ -69,8 +68,8 @@ static void end(weft_thread *t)
 {
 	bool ours = !weft__forked(t->generation), daemon = t->daemon;
 
-	/* T1 release: pairs with await_over. */
-	atom_store(&t->over, 1, release);
+	/* Relaxed: who awaits it goes on to join, which orders. */
+	atom_store(&t->over, 1, relaxed);
 	weft__wake(&t->over, INT_MAX, WEFT__PRIVATE);
 	weft__name_thread(NULL);
 	unref(t);
@@ -185,10 +184,10 @@ int weft_thread_start(weft_thread **ret, weft_fn *fn, const void *arg, size_t ar
 
 static int await_over(weft_thread *t, weft_time deadline)
 {
-	/* T1 acquire: pairs with end. */
-	while (!atom_load(&t->over, acquire))
+	/* Relaxed, both: see end. */
+	while (!atom_load(&t->over, relaxed))
 		if (weft__wait(&t->over, 0, deadline, WEFT__PRIVATE) == -ETIMEDOUT &&
-		    !atom_load(&t->over, acquire))
+		    !atom_load(&t->over, relaxed))
 			return -ETIMEDOUT;
 	return 0;
 }
@@ -202,7 +201,7 @@ static bool try_join(weft_thread *t)
 	if (!atom_cas(&t->joined, &was, JOINING, relaxed, relaxed))
 		return false;
 	pthread_join(t->id, NULL);
-	/* T2 release: pairs with the loads of the others. */
+	/* T1 release: pairs with the loads of the others. */
 	atom_store(&t->joined, JOINED, release);
 	weft__wake(&t->joined, INT_MAX, WEFT__PRIVATE);
 	return true;
@@ -213,7 +212,7 @@ static void join(weft_thread *t)
 {
 	if (try_join(t))
 		return;
-	/* T2 acquire: pairs with try_join. */
+	/* T1 acquire: pairs with try_join. */
 	while (atom_load(&t->joined, acquire) != JOINED)
 		weft__wait(&t->joined, JOINING, WEFT_FOREVER, WEFT__PRIVATE);
 }

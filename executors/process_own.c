@@ -89,7 +89,6 @@ static void in_child(void)
 		process_home_fini(&h->base);
 		free(h);
 	}
-	forget(own.ended);
 	process_file_close(&own.bell);
 	own = (struct own){.bell.fd = -1};
 }
@@ -164,36 +163,10 @@ static int make_task(weft_process *p, const struct start *s)
 	return fd;
 }
 
-static int name_function(weft_process *p, weft_fn *fn)
-{
-	int err;
-
-	weft__lock(&own.lock);
-	err = p->home ? plan_token(p->home->base.plan, fn, &p->task->fn) : -EIO;
-	weft__unlock(&own.lock);
-	return err;
-}
-
-/* Of one that has a home; on failure it has none. */
-static int set_going(weft_process *p, weft_fn *fn, int memfd)
-{
-	int err = name_function(p, fn);
-
-	if (!err && !p->daemon)
-		err = weft__exit_hold();
-	if (err) {
-		own_home_leave(p);
-		return err;
-	}
-	err = own_spawn(p, memfd);
-	if (err && !p->daemon)
-		weft__exit_release();
-	return err;
-}
-
 /* Of one that has its memory. What else it takes the watcher gives back when it has ended. */
 static int furnish(weft_process *p, const struct start *s, int memfd)
 {
+	struct own_start o = {.p = p, .fn = s->fn, .start = s->opts.start, .memfd = memfd};
 	int err = weft__launch(&executor, s->fn, NULL, 0, s->opts.result_size, &p->future);
 
 	if (err)
@@ -201,9 +174,12 @@ static int furnish(weft_process *p, const struct start *s, int memfd)
 	/* Relaxed: see process_of. */
 	atom_store(&p->future->place, (uintptr_t)p, relaxed);
 	p->task->traced = (uintptr_t)weft__task(p->future);
-	err = own_home_enter(p, s->opts.start);
-	if (!err)
-		err = set_going(p, s->fn, memfd);
+	err = p->daemon ? 0 : weft__exit_hold();
+	if (!err) {
+		err = own_start(&o);
+		if (err && !p->daemon)
+			weft__exit_release();
+	}
 	if (err)
 		weft__launch_failed(p->future);
 	return err;

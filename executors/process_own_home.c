@@ -29,12 +29,22 @@ static int furnish(struct own_home *h)
 	return process_home_open(&h->base);
 }
 
-/* Under the lock. */
-static void enter(struct own_home *h, weft_process *p)
+/* p becomes one of h, and h is asked for it, in one step under the lock: who finds p in a home will have an answer for
+ * it. 0 | -EPIPE: the nursery has gone | -ENOEXEC, -EAGAIN. Unless 0, p is as it was. */
+static int enter(struct own_home *h, const struct own_start *s)
 {
-	p->home = h;
-	p->epoch = ++own.epochs;
+	weft_process *p = s->p;
+	struct nursery_msg m = {.kind = NURSERY_SPAWN, .epoch = ++own.epochs};
+	int err = plan_token(h->base.plan, s->fn, &p->task->fn), sock = process_file_get(&h->base.sock);
+
+	if (err)
+		return err;
+	err = sock < 0 ? -EPIPE : nursery_send(sock, &m, &s->memfd, 1);
+	if (err)
+		return err == -EPIPE ? -EPIPE : -EAGAIN;
+	p->epoch = m.epoch;
 	list_append(&h->processes, &p->node);
+	return 0;
 }
 
 static int open_bell(struct own_home *h)
@@ -49,14 +59,14 @@ static int open_bell(struct own_home *h)
 	return err;
 }
 
-static int make(enum weft_start start, weft_process *p)
+static int make(const struct own_start *s)
 {
 	struct own_home *h = calloc(1, sizeof *h);
 	int err;
 
 	if (!h)
 		return -ENOMEM;
-	process_home_init(&h->base, start);
+	process_home_init(&h->base, s->start);
 	err = open_bell(h);
 	if (err) {
 		free(h);
@@ -64,10 +74,10 @@ static int make(enum weft_start start, weft_process *p)
 	}
 	err = furnish(h);
 	weft__lock(&own.lock);
-	if (!err) {
-		enter(h, p);
+	if (!err)
+		err = enter(h, s);
+	if (!err)
 		list_append(&own.homes, &h->node);
-	}
 	own.makers--;
 	own_ring();
 	weft__unlock(&own.lock);
@@ -76,58 +86,43 @@ static int make(enum weft_start start, weft_process *p)
 	return err;
 }
 
-/* Who has entered is at once as good as out again, with an answer, if the nursery dies: so what says that it has
- * been in is not p->home. */
-static bool find(enum weft_start start, weft_process *p)
+/* As enter; -EPIPE: there is none. */
+static int find(const struct own_start *s)
 {
-	bool found = false;
+	int err = -EPIPE;
 
 	weft__lock(&own.lock);
-	for (struct list_node *n = own.homes; n && !found; n = list_after(own.homes, n)) {
+	for (struct list_node *n = own.homes; n && err == -EPIPE; n = list_after(own.homes, n)) {
 		struct own_home *h = list_entry(n, struct own_home, node);
 
-		found = h->base.start == start && !process_files_lost(&h->base);
-		if (found)
-			enter(h, p);
+		if (h->base.start == s->start && !process_files_lost(&h->base))
+			err = enter(h, s);
 	}
 	weft__unlock(&own.lock);
-	return found;
+	return err;
 }
 
-int own_home_enter(weft_process *p, enum weft_start start)
+static int find_or_make(const struct own_start *s)
 {
-	int err = 0;
+	int err = find(s);
 
-	if (start == WEFT_START_FORK)
-		return make(start, p);
-	if (find(start, p))
-		return 0;
+	if (err != -EPIPE)
+		return err;
 	weft__lock(&own.making);
-	if (!find(start, p))
-		err = make(start, p);
+	err = find(s);
+	if (err == -EPIPE)
+		err = make(s);
 	weft__unlock(&own.making);
 	return err;
 }
 
-void own_home_leave(weft_process *p)
+int own_start(const struct own_start *s)
 {
-	weft__lock(&own.lock);
-	if (p->home)
-		own_take_out(p);
-	own_ring();
-	weft__unlock(&own.lock);
-}
+	weft_process *p = s->p;
+	int err = s->start == WEFT_START_FORK ? make(s) : find_or_make(s);
 
-int own_spawn(weft_process *p, int memfd)
-{
-	struct nursery_msg m = {.kind = NURSERY_SPAWN, .epoch = p->epoch};
-	int sock;
-
-	weft__lock(&own.lock);
-	sock = p->home ? process_file_get(&p->home->base.sock) : -1;
-	if (sock >= 0)
-		nursery_send(sock, &m, &memfd, 1); /* if it fails, the watcher finds the end, too */
-	weft__unlock(&own.lock);
+	if (err)
+		return err == -EPIPE ? -EIO : err;
 	/* P1 acquire: pairs with the watcher's store. */
 	while (atom_load(&p->started, acquire) == NOT_STARTED)
 		weft__wait(&p->started, NOT_STARTED, WEFT_FOREVER, WEFT__PRIVATE);

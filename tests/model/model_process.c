@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * model_process.c -- executors/process_own*.c: a weft_process is started, in a nursery that is there or has to be made,
+ * its end is heard, or that of its nursery, whenever it comes; and the handle, the watcher and the end of the program
+ * take leave of it.
+ */
+#include "exit_hold.h"
+#include "kit_own.h"
+#include "kit_system.h"
+
+#include <errno.h>
+#include <signal.h>
+
+#define THREAD(name) static void name(void *arg __attribute__((unused)))
+
+static void start(unsigned starters)
+{
+	kit_own_start(starters);
+	model_preemptions(-1);
+}
+
+static void watcher(void)
+{
+	model_thread("watcher", kit_server, NULL);
+}
+
+/* Who starts one and joins it finds the outcome. */
+THREAD(starter)
+{
+	weft_process *p = NULL;
+	int code;
+
+	model_assert(kit_own_process(&p, 0) == 0);
+	model_assert(weft_process_pid(p) >= 1000);
+	if (!kit_own.ends_at_once)
+		kit_own_process_ends(arg);
+	model_assert(weft_process_join(p, WEFT_FOREVER) == 0);
+	model_assert(weft_process_exit(p, &code) == 0);
+	model_assert(weft_future_status(weft_process_future(p)) == KIT_STATUS);
+	weft_process_free(p);
+	kit_own_starter_ends();
+}
+
+static void check_one(void)
+{
+	model_run();
+	model_assert(kit_own.nurseries == 1 && kit_own.spawned == 1);
+	kit_own_check();
+}
+
+MODEL(process_ends)
+{
+	start(1);
+	kit_own_nursery();
+	model_thread("starter", starter, NULL);
+	watcher();
+	check_one();
+}
+
+MODEL(process_ends_at_once)
+{
+	start(1);
+	kit_own_nursery();
+	kit_own.ends_at_once = true;
+	model_thread("starter", starter, NULL);
+	watcher();
+	check_one();
+}
+
+MODEL(process_of_a_new_nursery)
+{
+	start(1);
+	model_thread("starter", starter, NULL);
+	watcher();
+	check_one();
+}
+
+/* Its nursery has been killed, and nobody has seen it yet. */
+MODEL(process_after_a_killed_nursery)
+{
+	start(1);
+	kit_own_nursery();
+	kit_own_kill_nursery(NULL);
+	kit_own.ends_at_once = true;
+	model_thread("starter", starter, NULL);
+	watcher();
+	model_run();
+	model_assert(kit_own.nurseries == 2 && kit_own.spawned == 1);
+	kit_own_check();
+}
+
+/* Its nursery is killed, whenever, and no other is to be had. */
+THREAD(starter_in_danger)
+{
+	weft_process *p = NULL;
+	int err = kit_own_process(&p, 0), code;
+
+	if (err) {
+		model_assert(err == (kit_own.spawned ? -EIO : -EMFILE));
+	} else {
+		model_assert(weft_process_join(p, WEFT_FOREVER) == 0);
+		model_assert(weft_process_exit(p, &code) == 0 && code == -SIGKILL);
+		model_assert(weft_future_status(weft_process_future(p)) == -EOWNERDEAD);
+		weft_process_free(p);
+	}
+	kit_own_starter_ends();
+}
+
+MODEL(process_whose_nursery_dies)
+{
+	start(1);
+	kit_own_nursery();
+	kit_own.open_fails = true;
+	model_thread("starter", starter_in_danger, NULL);
+	watcher();
+	model_thread("killer", kit_own_kill_nursery, NULL);
+	model_run();
+	kit_own_check();
+}
+
+THREAD(starter_refused)
+{
+	weft_process *p = NULL;
+
+	model_assert(kit_own_process(&p, 0) == (kit_own.open_fails ? -EMFILE : -EAGAIN) && !p);
+	kit_own_starter_ends();
+}
+
+MODEL(process_that_cannot_be_forked)
+{
+	start(1);
+	kit_own_nursery();
+	kit_own.spawn_fails = true;
+	model_thread("starter", starter_refused, NULL);
+	watcher();
+	model_run();
+	kit_own_check();
+}
+
+MODEL(process_without_a_nursery)
+{
+	start(1);
+	kit_own.open_fails = true;
+	model_thread("starter", starter_refused, NULL);
+	watcher();
+	model_run();
+	kit_own_check();
+}
+
+/* The nursery has been without a process for a while, and is sent away; or found first. */
+MODEL(process_of_a_nursery_that_leaves)
+{
+	start(1);
+	kit_own_nursery();
+	kit_own.lingers = kit_own.ends_at_once = true;
+	model_timeouts(1);
+	model_thread("starter", starter, NULL);
+	watcher();
+	model_run();
+	model_assert(kit_own.nurseries <= 2 && kit_own.spawned == 1);
+	kit_own_check();
+}
+
+THREAD(starter_without_care)
+{
+	weft_process *p = NULL;
+
+	model_assert(kit_own_process(&p, WEFT_DAEMON) == 0);
+	weft_process_free(p);
+	kit_own_starter_ends();
+}
+
+/* Two who find none: one makes it. */
+MODEL(processes_of_one_nursery)
+{
+	start(2);
+	model_preemptions(-2);
+	kit_own.ends_at_once = true;
+	model_thread("starter 1", starter_without_care, NULL);
+	model_thread("starter 2", starter_without_care, NULL);
+	watcher();
+	model_run();
+	model_assert(kit_own.nurseries == 1 && kit_own.spawned == 2);
+	kit_own_check();
+}
+
+/* The handle may go before the process does, and while somebody cancels it, who has the future. */
+THREAD(starter_that_leaves)
+{
+	weft_process *p = NULL;
+	weft_future *f;
+
+	model_assert(kit_own_process(&p, 0) == 0);
+	f = weft_future_ref(weft_process_future(p));
+	weft_process_free(p);
+	kit_own_process_ends(arg);
+	weft_future_cancel(f);
+	weft_future_unref(f);
+	kit_own_starter_ends();
+}
+
+MODEL(process_cancelled_while_it_ends)
+{
+	start(1);
+	kit_own_nursery();
+	model_thread("starter", starter_that_leaves, NULL);
+	watcher();
+	check_one();
+}
+
+/* Nobody joins it, but the end of the program. */
+THREAD(starter_of_a_last_one)
+{
+	weft_process *p = NULL;
+	weft_future *f;
+
+	model_assert(kit_own_process(&p, 0) == 0);
+	f = weft_future_ref(weft_process_future(p));
+	weft_process_free(p);
+	kit_own_process_ends(arg);
+	weft__exit_wait();
+	model_assert(weft_future_status(f) == KIT_STATUS);
+	weft_future_unref(f);
+	kit_own_starter_ends();
+}
+
+MODEL(process_holds_up_the_end)
+{
+	start(1);
+	kit_own_nursery();
+	model_thread("starter", starter_of_a_last_one, NULL);
+	watcher();
+	check_one();
+}
