@@ -8,9 +8,6 @@
 _Static_assert(sizeof(weft_lock) == sizeof(struct weft__mutex), "the size of a lock is part of the ABI");
 _Static_assert(sizeof(weft_rlock) == sizeof(struct weft__mutex), "the size of a lock is part of the ABI");
 
-/* In a public function: where it was called from. */
-#define PLACE __builtin_return_address(0)
-
 static struct weft__mutex *inside(void *l)
 {
 	return l;
@@ -19,14 +16,6 @@ static struct weft__mutex *inside(void *l)
 static int init(void *l, unsigned flags)
 {
 	return weft__place_fits(l, flags) ? weft__mutex_init(l, flags) : -EINVAL;
-}
-
-/* Got by acquire or try, unless err says that it was not. */
-static inline int taken(struct weft__mutex *m, int err, const void *place)
-{
-	if (WEFT__LOCK_ORDER && (!err || err == -EOWNERDEAD))
-		weft__lock_order_taken(m, place);
-	return err;
 }
 
 static inline int released(struct weft__mutex *m)
@@ -48,14 +37,14 @@ int weft_lock_acquire(weft_lock *l, weft_time deadline)
 
 	if (!m)
 		return -EINVAL;
-	if (WEFT__LOCK_ORDER && weft__lock_order_wrong(m, PLACE))
+	if (WEFT__LOCK_ORDER && weft__lock_order_wrong(m, WEFT__PLACE))
 		return -EDEADLK;
-	return taken(m, weft__mutex_acquire(m, deadline, true), PLACE);
+	return weft__lock_order_got(m, weft__mutex_acquire(m, deadline, true), WEFT__PLACE);
 }
 
 int weft_lock_try(weft_lock *l)
 {
-	return l ? taken(inside(l), weft__mutex_try(inside(l)), PLACE) : -EINVAL;
+	return l ? weft__lock_order_got(inside(l), weft__mutex_try(inside(l)), WEFT__PLACE) : -EINVAL;
 }
 
 int weft_lock_release(weft_lock *l)
@@ -93,9 +82,9 @@ int weft_rlock_acquire(weft_rlock *l, weft_time deadline)
 		return -EINVAL;
 	if (weft__mutex_is_mine(m))
 		return once_more(m);
-	if (WEFT__LOCK_ORDER && weft__lock_order_wrong(m, PLACE))
+	if (WEFT__LOCK_ORDER && weft__lock_order_wrong(m, WEFT__PLACE))
 		return -EDEADLK;
-	return first(m, taken(m, weft__mutex_acquire(m, deadline, true), PLACE));
+	return first(m, weft__lock_order_got(m, weft__mutex_acquire(m, deadline, true), WEFT__PLACE));
 }
 
 int weft_rlock_try(weft_rlock *l)
@@ -104,7 +93,8 @@ int weft_rlock_try(weft_rlock *l)
 
 	if (!m)
 		return -EINVAL;
-	return weft__mutex_is_mine(m) ? once_more(m) : first(m, taken(m, weft__mutex_try(m), PLACE));
+	return weft__mutex_is_mine(m) ? once_more(m)
+				      : first(m, weft__lock_order_got(m, weft__mutex_try(m), WEFT__PLACE));
 }
 
 int weft_rlock_release(weft_rlock *l)

@@ -4,6 +4,9 @@
  * close a circle in it gets -EDEADLK, whether anybody is in his way or not: so a deadlock that needs bad luck is
  * found by the first run that takes the locks in both orders, one after the other.
  *
+ * To read and to write is the same here. A reader waits behind a writer that waits, so two who only read, and take two
+ * locks in two orders, wait for each other as soon as a writer comes to each.
+ *
  * A lock has a number from its first use on, which lies in it. So one that is made anew in the same memory is
  * another lock. The graph is of this process, and remembers the first PAIRS pairs.
  */
@@ -176,20 +179,35 @@ static void tell(const struct held *h, const struct weft__mutex *m, const void *
 				   name_of(other->first_place, at[3], sizeof at[3])));
 }
 
+/* One that writes and one that reads wait for themselves at once, two that read when a writer comes between. */
+static void tell_again(const struct held *h, const struct weft__mutex *m, const void *place)
+{
+	char text[TEXT], at[2][96];
+
+	say(text, (size_t)snprintf(
+			  text, sizeof text,
+			  "weft: order of locks: %p is wanted at %s by who holds it already, taken at %s\n",
+			  (const void *)m, name_of(place, at[0], sizeof at[0]),
+			  name_of(h->place, at[1], sizeof at[1])));
+}
+
 static bool is_wrong(const struct held *h, const struct weft__mutex *m, uint64_t id, const void *place)
 {
 	const struct pair *other, *known = find(h->id, id);
+	bool again = h->id == id;
 
 	if (known || n_pairs == PAIRS)
 		return known && known->is_wrong;
-	other = way(id, h->id);
-	pairs[n_pairs++] = (struct pair){h->id, id, h->place, place, other};
-	if (other)
+	other = again ? NULL : way(id, h->id);
+	pairs[n_pairs++] = (struct pair){h->id, id, h->place, place, again || other};
+	if (again)
+		tell_again(h, m, place);
+	else if (other)
 		tell(h, m, place, other);
-	return other;
+	return again || other;
 }
 
-/* ---- What lock.c calls ---- */
+/* ---- What lock.c and rwlock.c call ---- */
 
 bool weft__lock_order_wrong(struct weft__mutex *m, const void *place)
 {
@@ -200,7 +218,7 @@ bool weft__lock_order_wrong(struct weft__mutex *m, const void *place)
 	for (unsigned i = 0; i < mine.n && !wrong; i++) {
 		const struct held *h = &mine.held[i];
 
-		if (h->fiber != weft__fiber || h->id == id)
+		if (h->fiber != weft__fiber)
 			continue;
 		weft__lock(&lock);
 		wrong = is_wrong(h, m, id, place);

@@ -19,6 +19,7 @@
  *
  * Progress: a reader that finds the gate open waits for nobody. Death: in the gate and in the seats as in mutex.c.
  */
+#include "lock_order.h"
 #include "lot.h"
 #include "mutex.h"
 
@@ -188,14 +189,11 @@ static int read_slowly(struct rwlock *rw, weft_time deadline)
 	return err;
 }
 
-int weft_rwlock_read(weft_rwlock *rwlock, weft_time deadline)
+static int read_until(struct rwlock *rw, weft_time deadline)
 {
-	struct rwlock *rw = inside(rwlock);
 	struct weft__mutex *seat;
 	int err;
 
-	if (!rw)
-		return -EINVAL;
 	if (weft__mutex_is_mine(&rw->gate))
 		return -EDEADLK;
 	err = weft__holder_prepare(&weft__holder, is_shared(rw));
@@ -231,14 +229,10 @@ static int wait_for_reader(struct weft__mutex *seat, weft_time deadline)
 	return w & (is_shared ? HOLDER_TID : ~HOLDER_WAITERS) ? err : 0;
 }
 
-int weft_rwlock_write(weft_rwlock *rwlock, weft_time deadline)
+static int write_until(struct rwlock *rw, weft_time deadline)
 {
-	struct rwlock *rw = inside(rwlock);
-	int err;
+	int err = weft__mutex_acquire(&rw->gate, deadline, true);
 
-	if (!rw)
-		return -EINVAL;
-	err = weft__mutex_acquire(&rw->gate, deadline, true);
 	if (err && err != -EOWNERDEAD)
 		return err;
 	/* R1 seq_cst: the gate is closed before the looks at the seats; pairs with sit_down. */
@@ -259,18 +253,54 @@ int weft_rwlock_write(weft_rwlock *rwlock, weft_time deadline)
 
 /* ---- Both ---- */
 
+static inline int take(weft_rwlock *rwlock, int (*until)(struct rwlock *rw, weft_time deadline),
+		       weft_time deadline, const void *place)
+{
+	struct rwlock *rw = inside(rwlock);
+
+	if (!rw)
+		return -EINVAL;
+	if (WEFT__LOCK_ORDER && weft__lock_order_wrong(&rw->gate, place))
+		return -EDEADLK;
+	return weft__lock_order_got(&rw->gate, until(rw, deadline), place);
+}
+
+/* To try is no wait, and closes no circle. */
+static inline int try_to(weft_rwlock *rwlock, int (*until)(struct rwlock *rw, weft_time deadline),
+			 const void *place)
+{
+	struct rwlock *rw = inside(rwlock);
+	int err = rw ? until(rw, 0) : -EINVAL;
+
+	if (err == -ETIMEDOUT || err == -EDEADLK)
+		return -EBUSY;
+	return err == -EINVAL ? err : weft__lock_order_got(&rw->gate, err, place);
+}
+
+int weft_rwlock_read(weft_rwlock *rw, weft_time deadline)
+{
+	return take(rw, read_until, deadline, WEFT__PLACE);
+}
+
+int weft_rwlock_write(weft_rwlock *rw, weft_time deadline)
+{
+	return take(rw, write_until, deadline, WEFT__PLACE);
+}
+
 int weft_rwlock_try_read(weft_rwlock *rw)
 {
-	int err = weft_rwlock_read(rw, 0);
-
-	return err == -ETIMEDOUT || err == -EDEADLK ? -EBUSY : err;
+	return try_to(rw, read_until, WEFT__PLACE);
 }
 
 int weft_rwlock_try_write(weft_rwlock *rw)
 {
-	int err = weft_rwlock_write(rw, 0);
+	return try_to(rw, write_until, WEFT__PLACE);
+}
 
-	return err == -ETIMEDOUT || err == -EDEADLK ? -EBUSY : err;
+static void released(struct rwlock *rw)
+{
+	if (WEFT__LOCK_ORDER)
+		weft__lock_order_released(&rw->gate);
 }
 
 int weft_rwlock_release(weft_rwlock *rwlock)
@@ -281,6 +311,7 @@ int weft_rwlock_release(weft_rwlock *rwlock)
 	if (!rw)
 		return -EINVAL;
 	if (weft__mutex_is_mine(&rw->gate)) {
+		released(rw);
 		/* Relaxed: the gate has the order. */
 		atom_store(&rw->writing, 0, relaxed);
 		weft__mutex_release(&rw->gate);
@@ -289,6 +320,7 @@ int weft_rwlock_release(weft_rwlock *rwlock)
 	seat = weft__holder.tid ? my_seat(rw) : NULL;
 	if (!seat)
 		return -EPERM;
+	released(rw);
 	get_up(rw, seat);
 	return 0;
 }

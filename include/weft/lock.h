@@ -25,8 +25,8 @@
  *
  * A build with WEFT_LOCK_CHECKS (the preset "dev" has it) remembers in which order the locks of a process are taken
  * while others are held [LOCK-3]. Who takes two of them the other way round gets -EDEADLK instead of the second, and a
- * text on the standard error once, even if nobody is in his way this time. A thread that ends holding a
- * private lock is named there, too.
+ * text on the standard error once, even if nobody is in his way this time. It does so with locks for readers and
+ * writers, too: weft/rwlock.h. A thread that ends holding a private lock is named there.
  */
 #ifndef WEFT_LOCK_H
 #define WEFT_LOCK_H

@@ -8,6 +8,9 @@
  * A shared one is robust. A reader that dies is forgotten [RWLOCK-1]. When a writer dies, everybody that reads is told,
  * -EOWNERDEAD with the lock held, until somebody has it for writing: he is told, too, and when he releases, it
  * is taken to be mended.
+ *
+ * A build with WEFT_LOCK_CHECKS has these in the order of weft/lock.h [RWLOCK-2], and to read counts as much as to
+ * write there: two who only read, and take two locks in two orders, wait for each other as soon as a writer waits at each.
  */
 #ifndef WEFT_RWLOCK_H
 #define WEFT_RWLOCK_H
@@ -39,8 +42,8 @@ WEFT_API int weft_rwlock_init(weft_rwlock *rw, unsigned flags);
 /** Takes it for reading.
  *
  * @return As weft_lock_acquire; -EOWNERDEAD: a writer has died, and no other has come since | -EDEADLK: the
- *         caller has it for writing. Who reads already may be let in again, or wait for a writer that waits
- *         for him: do not.
+ *         caller has it for writing, or, with WEFT_LOCK_CHECKS, at all. Who reads already may be let in again, or
+ *         wait for a writer that waits for him: do not.
  * @owns   The caller reads, beside others.
  * @from   As weft_lock_acquire.
  * @waits  For the writer, and for one who waits to write.
@@ -51,7 +54,7 @@ WEFT_API int weft_rwlock_read(weft_rwlock *rw, weft_time deadline);
 /** Takes it for writing.
  *
  * @return As weft_lock_acquire; -EOWNERDEAD: the last writer died | -EDEADLK: the caller has it for writing, or, where
- *         it is shared and the caller no fiber, for reading.
+ *         it is shared and the caller no fiber, or with WEFT_LOCK_CHECKS, for reading.
  * @owns   The caller writes, alone.
  * @from   As weft_lock_acquire.
  * @waits  For the readers, and for other writers.

@@ -232,6 +232,11 @@ KERNEL int nursery_send(int sock, const struct nursery_msg *m, const int fds[], 
 	step();
 	if (nursery[i].dead)
 		return -EPIPE;
+	if (kit_own.dies_when_asked) {
+		nursery[i].dead = true;
+		wake_all();
+		return 0;
+	}
 	if (kit_own.spawn_fails) {
 		answer.kind = NURSERY_FAILED;
 		answer.error = -EAGAIN;

@@ -17,6 +17,7 @@ enum { KIT_NURSERIES = 3, KIT_STATUS = 7 };
 /* What is to go wrong. */
 extern struct kit_own {
 	bool memfd_fails, open_fails, spawn_fails; /* there is none to be had; the nursery says so */
+	bool dies_when_asked;                      /* a nursery: without an answer */
 	bool ends_at_once; /* a process has ended before anybody hears that it exists */
 	bool lingers;      /* a nursery without a process goes when a sleep times out, not before the end */
 	unsigned nurseries, spawned; /* how many there have been */

@@ -121,8 +121,9 @@ MODEL(process_whose_nursery_dies)
 THREAD(starter_refused)
 {
 	weft_process *p = NULL;
+	int err = kit_own.open_fails ? -EMFILE : kit_own.spawn_fails ? -EAGAIN : -EIO;
 
-	model_assert(kit_own_process(&p, 0) == (kit_own.open_fails ? -EMFILE : -EAGAIN) && !p);
+	model_assert(kit_own_process(&p, 0) == err && !p);
 	kit_own_starter_ends();
 }
 
@@ -131,6 +132,17 @@ MODEL(process_that_cannot_be_forked)
 	start(1);
 	kit_own_nursery();
 	kit_own.spawn_fails = true;
+	model_thread("starter", starter_refused, NULL);
+	watcher();
+	model_run();
+	kit_own_check();
+}
+
+MODEL(process_whose_nursery_dies_of_it)
+{
+	start(1);
+	kit_own_nursery();
+	kit_own.dies_when_asked = true;
 	model_thread("starter", starter_refused, NULL);
 	watcher();
 	model_run();

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <weft/cond.h>
+#include <weft/rwlock.h>
 #include <weft/weft.h>
 
 #include "sync_kit.h"
@@ -20,7 +21,7 @@ static void needs_checks(void)
 }
 
 static int saved_stderr;
-static char said[4096];
+static char said[16384];
 
 /* From here to the end, what is written to the standard error is kept. */
 static void listen_begin(void)
@@ -215,4 +216,133 @@ TEST(fibers_hold_for_themselves)
 	CHECK_EQ(weft_future_status(weft_task_future(&first)), 0);
 	CHECK_EQ(weft_future_status(weft_task_future(&second)), 0);
 	weft_executor_free(ex);
+}
+
+/* ---- Locks for readers and writers ---- */
+
+enum way { LOCK, READ, WRITE, WAYS };
+
+union any {
+	weft_lock lock;
+	weft_rwlock rw;
+};
+
+static int acquire(union any *l, enum way way)
+{
+	return way == LOCK   ? weft_lock_acquire(&l->lock, 0)
+	       : way == READ ? weft_rwlock_read(&l->rw, 0)
+			     : weft_rwlock_write(&l->rw, 0);
+}
+
+static void release(union any *l, enum way way)
+{
+	CHECK_EQ(way == LOCK ? weft_lock_release(&l->lock) : weft_rwlock_release(&l->rw), 0);
+}
+
+static int take_any(union any *first, enum way first_way, union any *second, enum way second_way)
+{
+	int err;
+
+	CHECK_EQ(acquire(first, first_way), 0);
+	err = acquire(second, second_way);
+	if (!err)
+		release(second, second_way);
+	release(first, first_way);
+	return err;
+}
+
+static enum way other_way(enum way way, bool other)
+{
+	return !other ? way : way == READ ? WRITE : READ;
+}
+
+/* In whichever way either is taken, at first and the other way round: who reads waits for a writer that waits. */
+TEST(readers_and_writers_have_one_order)
+{
+	static union any l[WAYS * WAYS * 4][2];
+	unsigned n = 0;
+
+	needs_checks();
+	listen_begin();
+	for (enum way a = LOCK; a < WAYS; a++)
+		for (enum way b = a == LOCK ? READ : LOCK; b < WAYS; b++)
+			for (int again = 0; again < (a == LOCK || b == LOCK ? 1 : 4); again++, n++) {
+				enum way a2 = other_way(a, again & 1), b2 = other_way(b, again & 2);
+
+				CHECK_EQ(take_any(&l[n][0], a, &l[n][1], b), 0);
+				CHECK_EQ(take_any(&l[n][0], a2, &l[n][1], b2), 0);
+				CHECK_EQ(take_any(&l[n][1], b2, &l[n][0], a2), -EDEADLK);
+				CHECK_EQ(take_any(&l[n][0], a2, &l[n][1], b2), 0);
+			}
+	listen_end();
+	CHECK_EQ(n, 20);
+	CHECK_EQ(count("weft: order of locks"), n);
+	CHECK_EQ(count("test_lock_order+0x"), 4 * n);
+}
+
+TEST(a_circle_by_way_of_a_reader)
+{
+	static union any a, b, c;
+
+	needs_checks();
+	listen_begin();
+	CHECK_EQ(take_any(&a, LOCK, &b, READ), 0);
+	CHECK_EQ(take_any(&b, READ, &c, WRITE), 0);
+	CHECK_EQ(take_any(&c, READ, &a, LOCK), -EDEADLK);
+	listen_end();
+	CHECK_EQ(count("another, which leads to the first"), 1);
+}
+
+/* Who reads and asks again may wait for a writer that waits for him. Not if he only tries. */
+TEST(one_is_not_taken_twice)
+{
+	static weft_rwlock rw;
+
+	needs_checks();
+	listen_begin();
+	CHECK_EQ(weft_rwlock_read(&rw, 0), 0);
+	CHECK_EQ(weft_rwlock_try_read(&rw), 0);
+	CHECK_EQ(weft_rwlock_release(&rw), 0);
+	CHECK_EQ(weft_rwlock_read(&rw, 0), -EDEADLK);
+	CHECK_EQ(weft_rwlock_write(&rw, 0), -EDEADLK);
+	CHECK_EQ(weft_rwlock_release(&rw), 0);
+	CHECK_EQ(weft_rwlock_read(&rw, 0), 0);
+	CHECK_EQ(weft_rwlock_release(&rw), 0);
+	listen_end();
+	CHECK_EQ(count("by who holds it already"), 1);
+}
+
+TEST(tries_of_readers_and_writers_do_not_count)
+{
+	static union any a, b;
+
+	needs_checks();
+	CHECK_EQ(take_any(&a, READ, &b, WRITE), 0);
+	CHECK_EQ(acquire(&b, READ), 0);
+	CHECK_EQ(weft_rwlock_try_write(&a.rw), 0);
+	release(&a, WRITE);
+	CHECK_EQ(weft_rwlock_try_read(&a.rw), 0);
+	release(&a, READ);
+	release(&b, READ);
+	listen_begin();
+	CHECK_EQ(weft_rwlock_try_read(&b.rw), 0); /* but what was got so is held */
+	CHECK_EQ(acquire(&a, READ), -EDEADLK);
+	release(&b, READ);
+	listen_end();
+}
+
+static int end_reading(void *arg)
+{
+	return weft_rwlock_read(arg, 0);
+}
+
+TEST(a_thread_that_ends_reading_is_named)
+{
+	static weft_rwlock rw;
+
+	needs_checks();
+	listen_begin();
+	sync_run(end_reading, &rw, 1, 0);
+	listen_end();
+	CHECK_EQ(count("weft: a thread ends that holds the lock"), 1);
 }
