@@ -36,6 +36,7 @@ static struct nursery {
 	struct nursery_msg out[MESSAGES];
 } nursery[KIT_NURSERIES];
 static struct worker_plan plan[KIT_NURSERIES];
+static weft_executor *executor; /* of the futures */
 
 /* The processes, which end in this order. */
 static struct process {
@@ -388,11 +389,20 @@ static int body(weft_call *call, const void *arg, void *result)
 	return 0;
 }
 
+KERNEL static void note_executor(weft_process *p)
+{
+	executor = p->future->ex;
+}
+
 int kit_own_process(weft_process **ret, uint32_t flags)
 {
 	struct weft_process_opts o = {.size = sizeof o, .name = "P", .flags = flags};
 
-	return weft_process_start(ret, body, NULL, 0, &o);
+	int err = weft_process_start(ret, body, NULL, 0, &o);
+
+	if (!err)
+		note_executor(*ret);
+	return err;
 }
 
 void kit_own_starter_ends(void)
@@ -410,6 +420,7 @@ void kit_own_start(unsigned starters)
 	memset(process, 0, sizeof process);
 	memset(is_open, 0, sizeof is_open);
 	memfds = 0;
+	executor = NULL;
 	own = (struct own){.bell.fd = -1};
 	events = 1;
 	bell = false;
@@ -442,6 +453,7 @@ void kit_own_check(void)
 {
 	model_assert(!own.homes && !own.watched && !own.makers);
 	weft__exit_wait(); /* or it sleeps for ever */
+	model_assert(!executor || !atom_load(&executor->load, relaxed));
 	for (int i = 0; i < FDS; i++)
 		model_assert(!is_open[i]);
 	kit_system_check();

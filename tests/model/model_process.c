@@ -164,7 +164,8 @@ MODEL(process_of_a_nursery_that_leaves)
 {
 	start(1);
 	kit_own_nursery();
-	kit_own.lingers = kit_own.ends_at_once = true;
+	kit_own.lingers = true;
+	model_preemptions(-2);
 	model_timeouts(1);
 	model_thread("starter", starter, NULL);
 	watcher();
@@ -182,17 +183,25 @@ THREAD(starter_without_care)
 	kit_own_starter_ends();
 }
 
-/* Two who find none: one makes it. */
-MODEL(processes_of_one_nursery)
+/* Another one, too, has found none, and is about to make it. */
+THREAD(maker)
+{
+	kit_own_nursery();
+	weft__unlock(&own.making);
+	kit_own_starter_ends();
+}
+
+MODEL(process_of_a_nursery_in_the_making)
 {
 	start(2);
 	model_preemptions(-2);
+	weft__lock(&own.making);
 	kit_own.ends_at_once = true;
-	model_thread("starter 1", starter_without_care, NULL);
-	model_thread("starter 2", starter_without_care, NULL);
+	model_thread("maker", maker, NULL);
+	model_thread("starter", starter_without_care, NULL);
 	watcher();
 	model_run();
-	model_assert(kit_own.nurseries == 1 && kit_own.spawned == 2);
+	model_assert(kit_own.nurseries == 1 && kit_own.spawned == 1);
 	kit_own_check();
 }
 
