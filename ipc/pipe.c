@@ -49,7 +49,7 @@ int weft_pipe_close(weft_pipe *p)
 {
 	if (!p)
 		return 0;
-	if (p->kind == WEFT__PIPE_SHARED)
+	if (p->kind == WEFT__PIPE_SHARED || p->kind == WEFT__PIPE_CLOSING)
 		return weft__shared_close(p);
 	if (p->kind != WEFT__PIPE_SOCKET)
 		return -EINVAL;

@@ -64,8 +64,9 @@ bool weft__unix_is_ours(int fd);
 
 /* ---- Ends ---- */
 
-/* What both kinds of ends begin with. 0: one that was closed, in memory that is still there. */
-enum { WEFT__PIPE_SOCKET = 0x736f636b, WEFT__PIPE_SHARED = 0x73686172 };
+/* What both kinds of ends begin with. 0 or CLOSING: one that was closed, in memory that is still there; or, CLOSING, is
+ * about to be, or was to be by who died of it. */
+enum { WEFT__PIPE_SOCKET = 0x736f636b, WEFT__PIPE_SHARED = 0x73686172, WEFT__PIPE_CLOSING = 0x636c6f73 };
 
 struct weft_pipe {
 	uint32_t kind;

@@ -11,9 +11,12 @@
  * maker's to free: he does at his next weft_pipe_new or weft_pipe_close.
  *
  *   tag  word          from -> to          order                    carries
- *   H1   channel.open  close -> last close sub rel -> acq           all that was done with the pipe
+ *   H1   channel.closed  close -> last     or rel -> or acq, load   all that was done with the pipe
+ *                        close, sweep      acq
  *
- * The lives are hints: relaxed. Death: who dies in weft_pipe_close leaves memory behind, or an end open.
+ * The lives are hints: relaxed. Death: an end is closed by one addition to a word, and closing it may be begun anew by
+ * another: so whoever dies in weft_pipe_close has closed his end, or who is left does it. Who dies of the last close,
+ * behind that, leaves memory in the region that was given.
  */
 #include "clock.h"
 #include "forked.h"
@@ -25,6 +28,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { BOTH = 3 }; /* ends are closed */
 
 #define LOOK_EVERY           WEFT_MS(100)
 #define MESSAGE_SIZE_DEFAULT ((size_t)64 << 10)
@@ -46,7 +51,7 @@ struct channel {
 	struct shared_pipe end[2];
 	weft_region *region;
 	bool own_region;
-	atom_u32 open; /* ends */
+	atom_u32 closed; /* ends: a bit each */
 };
 
 static _Thread_local weft_time next_look WEFT__TLS;
@@ -169,8 +174,8 @@ static void sweep(void)
 	struct own **at = &owns.list, *o;
 
 	while ((o = *at)) {
-		/* H1 acquire: pairs with the sub in weft__shared_close. */
-		if (atom_load(&o->channel->open, acquire)) {
+		/* H1 acquire: pairs with weft__shared_close. */
+		if (atom_load(&o->channel->closed, acquire) != BOTH) {
 			at = &o->next;
 			continue;
 		}
@@ -255,8 +260,6 @@ static int make(const struct weft_queue_opts *o, struct channel **ret)
 		c->end[i].out = q[i];
 		c->end[i].in = q[!i];
 	}
-	/* Relaxed: nobody knows of it yet. */
-	atom_store(&c->open, 2, relaxed);
 	if (err)
 		discard(c);
 	else
@@ -311,13 +314,18 @@ int weft__shared_close(weft_pipe *base)
 {
 	struct shared_pipe *p = inside(base);
 	struct channel *c = p->channel;
+	uint32_t end = 1u << p->side, before;
 	bool is_own = c->own_region;
 
-	base->kind = 0;
+	base->kind = WEFT__PIPE_CLOSING;
 	weft_queue_close(p->out);
 	weft_queue_close(p->in);
-	/* H1 release, and acquire by the last: pairs with each other and with sweep. */
-	if (atom_sub(&c->open, 1, acq_rel) == 1 && !is_own)
+	/* H1 release, and acquire by the last: pairs with each other and with sweep. Unless we are the last, whoever that
+	 * is may free it from here on. */
+	before = atom_or(&c->closed, end, acq_rel);
+	if (before & end)
+		return -EINVAL;
+	if ((before | end) == BOTH && !is_own)
 		discard(c);
 	if (is_own)
 		own(NULL);
