@@ -15,6 +15,7 @@
 #   --out DIR          for JSON, tables and plots: build/bench
 #   --no-install       with what is there
 #   --executors ...    instead: weft's own executors beside each other; what follows goes to Google Benchmark
+#   --lessons ...      instead: programs of Python's lessons, beside C; what follows goes to scripts/lessons.sh
 #   --storm ...        instead: a million tasks while workers are killed; JSON; options of tests/storm/storm.c
 set -eu
 cd "$(dirname "$0")/.."
@@ -82,6 +83,10 @@ case ${1:-} in
 	build OFF 'bench_throughput bench_roundtrip bench_primes'
 	exec sh bench/executors.sh "$@"
 	;;
+--lessons)
+	shift
+	exec sh scripts/lessons.sh "$@"
+	;;
 --storm)
 	shift
 	sh scripts/setup.sh test
@@ -94,7 +99,7 @@ for option; do
 	case $option in
 	--no-install) install= ;;
 	-h | --help)
-		sed -n '4,18s/^# \{0,1\}//p' "$0"
+		sed -n '4,19s/^# \{0,1\}//p' "$0"
 		exit 0
 		;;
 	*) set -- "$@" "$option" ;;

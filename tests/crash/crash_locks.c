@@ -216,7 +216,7 @@ static bool play(struct tracer *t, const void *arg, enum traced (*how)(struct tr
 
 static void play_all(const struct scene *scene)
 {
-	/* Who has to wait passes by so many instructions that every third one is looked at. */
+	/* Who has to wait passes by so many instructions that a third of them is looked at in each run. */
 	size_t stride = STRIDE * (scene->held ? 3 : 1);
 
 	s = test_memory(sizeof *s);

@@ -63,8 +63,8 @@ void tracer_fini(struct tracer *t);
  * it has been killed at the point. */
 typedef bool tracer_play(struct tracer *t, const void *scene, enum traced (*how)(struct tracer *t));
 
-/* Plays the scene once to note its points, and then for each stride-th of them. Says and returns at how many it has
- * been killed. */
+/* Plays the scene once to note its points, and then for each stride-th of them: from another first one in each run, or
+ * from WEFT_TRACER_FIRST. Says and returns at how many it has been killed. */
 size_t tracer_play_all(tracer_play *play, const void *scene, size_t stride);
 
 #endif
