@@ -81,6 +81,7 @@ MODEL(process_after_a_killed_nursery)
 	start(1);
 	kit_own_nursery();
 	kit_own_kill_nursery(NULL);
+	model_preemptions(-2);
 	kit_own.ends_at_once = true;
 	model_thread("starter", starter, NULL);
 	watcher();
