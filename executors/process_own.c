@@ -89,6 +89,9 @@ static void in_child(void)
 		process_home_fini(&h->base);
 		free(h);
 	}
+	/* Their makers are not here, or are about to be nurseries. */
+	for (struct list_node *n; (n = list_pop(&own.makings));)
+		free(list_entry(n, struct own_home, node));
 	process_file_close(&own.bell);
 	own = (struct own){.bell.fd = -1};
 }

@@ -26,8 +26,9 @@
 #define OWN_LINGER WEFT_MS(50)
 
 struct own_home {
-	struct process_home base;    /* without a bell of its own */
-	struct list_node node;       /* in own.homes; in none it is the watcher's, or its maker's */
+	struct process_home base; /* without a bell of its own */
+	struct list_node
+		node; /* in own.homes or own.makings; in neither it is the watcher's, or its maker's */
 	struct list_node *processes; /* that it has been asked for */
 	weft_time idle_since;
 };
@@ -57,9 +58,9 @@ struct own {
 	struct weft__lock lock;
 	struct weft__lock making; /* a nursery: it takes a while */
 	struct list_node *homes;
+	struct list_node *makings; /* homes that are about to be added, for the watcher to watch */
 	struct process_file bell;
-	bool watched;    /* there is a watcher */
-	unsigned makers; /* who are about to add a home, for it to watch */
+	bool watched; /* there is a watcher */
 	uint64_t epochs;
 };
 extern struct own own;

@@ -53,7 +53,8 @@ static int open_bell(struct own_home *h)
 
 	weft__lock(&own.lock);
 	err = own_watch();
-	own.makers += !err;
+	if (!err)
+		list_append(&own.makings, &h->node);
 	h->base.bell = own.bell;
 	weft__unlock(&own.lock);
 	return err;
@@ -74,11 +75,11 @@ static int make(const struct own_start *s)
 	}
 	err = furnish(h);
 	weft__lock(&own.lock);
+	list_remove(&own.makings, &h->node);
 	if (!err)
 		err = enter(h, s);
 	if (!err)
 		list_append(&own.homes, &h->node);
-	own.makers--;
 	own_ring();
 	weft__unlock(&own.lock);
 	if (err)

@@ -225,7 +225,7 @@ static void send_away(struct list_node *leaving)
 /* True: there is nothing left to watch, and nobody counts on us. The lock is held. */
 static bool resign(void)
 {
-	if (own.homes || own.makers)
+	if (own.homes || own.makings)
 		return false;
 	own.watched = false;
 	process_file_close(&own.bell);

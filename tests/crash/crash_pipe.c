@@ -153,8 +153,10 @@ static bool play(struct tracer *t, const void *arg, enum traced (*how)(struct tr
 		test_await(&reader.took_all, 1);
 	}
 	tracer_go(t);
-	state = how(t);
-	if (state != TRACED_GONE)
+	do /* it may wait a moment for a lock of the queue */
+		state = how(t);
+	while (state == TRACED_ASLEEP);
+	if (state == TRACED_STOPPED)
 		tracer_kill(t);
 	if (s->last)
 		check_last(s, state == TRACED_STOPPED);

@@ -451,7 +451,7 @@ void kit_own_nursery(void)
 
 void kit_own_check(void)
 {
-	model_assert(!own.homes && !own.watched && !own.makers);
+	model_assert(!own.homes && !own.watched && !own.makings);
 	weft__exit_wait(); /* or it sleeps for ever */
 	model_assert(!executor || !atom_load(&executor->load, relaxed));
 	for (int i = 0; i < FDS; i++)
