@@ -7,7 +7,7 @@
  * allow to parents only (Yama's ptrace_scope); without it the function's name has to do.
  */
 #include "top_names.h"
-#include "top_elf.h"
+#include "elf_symbols.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -27,7 +27,7 @@ struct file {
 	char *base; /* its name without folders */
 	int fd;
 	bool tried; /* to read its symbols */
-	struct top_elf *elf;
+	struct weft__elf *elf;
 };
 
 struct range {
@@ -60,7 +60,7 @@ void top_names_free(struct top_names *names)
 		return;
 	for (int i = 0; i < names->n_files; i++) {
 		close(names->file[i].fd);
-		top_elf_free(names->file[i].elf);
+		weft__elf_free(names->file[i].elf);
 		free(names->file[i].base);
 	}
 	for (int i = 0; i < PROCESSES_MOST; i++)
@@ -250,9 +250,9 @@ static const char *symbol(struct file *f, uint64_t offset)
 {
 	if (!f->tried) {
 		f->tried = true;
-		f->elf = top_elf_read(f->fd);
+		f->elf = weft__elf_read(f->fd);
 	}
-	return f->elf ? top_elf_function(f->elf, offset) : NULL;
+	return f->elf ? weft__elf_at_offset(f->elf, offset) : NULL;
 }
 
 void top_names_task(struct top_names *names, struct top_place fn, struct top_place name, char *ret,

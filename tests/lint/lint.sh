@@ -5,8 +5,8 @@
 #
 #   layers           an #include points downwards: core < ipc < executors; one executor knows no other;
 #                    examples, bench, tests/contract and tests/crash know the public headers only; nothing of the
-#                    library knows an adapter; tools also what a running program shows of itself:
-#                    core/stats_page.h
+#                    library knows an adapter; tools also what a running program shows of itself,
+#                    core/stats_page.h, and what reads files of code, core/elf_symbols.h
 #   atomics          stdatomic.h in core/atomic.h only, and in tests/chaos, which takes its place; nowhere else
 #                    atomic builtins, or volatile in its stead, but in weft/spawn_inline.h, which is compiled
 #                    into programs
@@ -120,7 +120,7 @@ function allowed(dir, file, name) {
 	if (dir ~ /^tests\/(unit|model|sim|fuzz)$/)
 		return 1
 	if (dir == "tools")
-		return has("tools", name) || name == "stats_page.h" ||
+		return has("tools", name) || name == "stats_page.h" || name == "elf_symbols.h" ||
 			(file == "weft_trace.c" && name == "trace_json.h")
 	if (dir "/" file == "bench/peers/peer_context.c" && name == "context.h")
 		return 1 # it measures the switch, which no public function shows by itself

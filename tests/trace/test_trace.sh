@@ -4,7 +4,7 @@
 # test_trace.sh CASE... -- traces of whole programs, and what the tool weft-trace makes of them.
 set -eu
 
-cases='inline threads uring epoll starts killed program_killed two_at_once refused probes'
+cases='inline threads uring epoll starts killed program_killed two_at_once refused probes gdb'
 . "$WEFT_SOURCE_DIR/tests/examples/cases_kit.sh"
 
 primes=$WEFT_BUILD_DIR/examples/primes
@@ -145,14 +145,80 @@ refused() {
 	! ls "$tmp"/t.* "$tmp.raw" 2>/dev/null || complain 'left something'
 }
 
-# They are there if <sys/sdt.h> was.
+# have_probes: <sys/sdt.h> was there at build time.
+have_probes() {
+	printf '#include <sys/sdt.h>\n' | ${CC:-cc} -E - >/dev/null 2>&1
+}
+
+# What the library has, what its page says, and what the scripts use: a line "NAME ARGUMENTS" for each.
+in_library() {
+	readelf -n "$WEFT_BUILD_DIR/libweft.so" |
+		awk '$1 == "Provider:" { ours = $2 == "weft" } ours && $1 == "Name:" { name = $2 }
+			ours && $1 == "Arguments:" { print name, NF - 1 }' | sort -u
+}
+
+in_page() {
+	awk -F '|' '/^\| probe of provider/ { table = 1; next } !/^\|/ { table = 0 }
+		table && $2 ~ /`/ { gsub(/[` ]/, "", $2); print $2, split($3, arguments, ",") }' \
+		"$WEFT_SOURCE_DIR/docs/tracing.md" | sort -u
+}
+
+# script_uses FILE: the probes of its clauses, and the highest argument of each, as a number of arguments.
+script_uses() {
+	awk '/^(usdt|uprobe|uretprobe|kprobe|tracepoint)/ { n = split($1, part, ":")
+			print (n == 4 && part[1] part[2] part[3] == "usdt$1weft") ? "" : "unknown " $1; probe = part[n]; most = 0 }
+		{ for (text = $0; match(text, /arg[0-9]+/); text = substr(text, RSTART + RLENGTH)) {
+			n = substr(text, RSTART + 3, RLENGTH - 3) + 1; most = n > most ? n : most } }
+		/^}/ { if (probe) print probe, most; probe = "" }' "$1" | sed '/^$/d'
+}
+
+# The scripts of scripts/bpftrace find what they ask for.
 probes() {
-	printf '#include <sys/sdt.h>\n' | ${CC:-cc} -E - >/dev/null 2>&1 || return 0
-	readelf -n "$WEFT_BUILD_DIR/libweft.so" >"$tmp/notes"
-	grep -q 'Provider: weft' "$tmp/notes" || complain 'no probes of weft'
-	for probe in task_submit task_start task_end steal sleep ring_enter worker_death; do
-		grep -q "Name: $probe\$" "$tmp/notes" || complain "no probe $probe"
+	have_probes || return 0
+	in_library >"$tmp/library"
+	[ "$(wc -l <"$tmp/library")" -ge 7 ] || complain "the library has no more than: $(cat "$tmp/library")"
+	[ "$(cut -d ' ' -f 1 "$tmp/library" | uniq -d)" = '' ] || complain "different arguments: $(cat "$tmp/library")"
+	in_page | diff - "$tmp/library" || complain 'docs/tracing.md says otherwise than the library'
+	for script in "$WEFT_SOURCE_DIR"/scripts/bpftrace/*.bt; do
+		script_uses "$script" >"$tmp/uses"
+		[ -s "$tmp/uses" ] || complain "$script uses no probe"
+		while read -r probe n; do
+			has=$(sed -n "s/^$probe //p" "$tmp/library")
+			[ -n "$has" ] || complain "$script: no probe $probe $n"
+			[ "$n" -le "${has:-$n}" ] || complain "$script: $probe has $has arguments, not $n"
+		done <"$tmp/uses"
 	done
+}
+
+# A debugger stops at them, and finds what the page says: the same task three times, its function, its executor.
+gdb() {
+	have_probes && command -v gdb >/dev/null 2>&1 || return 0
+	cat >"$tmp/commands" <<-'END'
+		set breakpoint pending on
+		break -probe-stap weft:task_submit
+		commands
+		printf "submit %p %s %d\n", $_probe_arg0, (char *)$_probe_arg2, $_probe_argc
+		info symbol $_probe_arg1
+		continue
+		end
+		break -probe-stap weft:task_start
+		commands
+		printf "start %p %d\n", $_probe_arg0, $_probe_argc
+		info symbol $_probe_arg1
+		continue
+		end
+		break -probe-stap weft:task_end
+		commands
+		printf "end %p %d\n", $_probe_arg0, $_probe_argc
+		continue
+		end
+	END
+	command gdb -nx -batch -x "$tmp/commands" -ex run --args "$primes" --executor inline 97 >"$tmp/out" 2>&1 ||
+		complain "gdb: status $?: $(cat "$tmp/out")"
+	task=$(sed -n 's/^submit \(0x[0-9a-f]*\) inline 3$/\1/p' "$tmp/out")
+	[ -n "$task" ] || complain "no submission: $(cat "$tmp/out")"
+	[ "$(grep -cxE "start $task 3|end $task 2" "$tmp/out")" -eq 2 ] || complain "no end: $(cat "$tmp/out")"
+	[ "$(grep -c '^check_block in section' "$tmp/out")" -eq 2 ] || complain "another function: $(cat "$tmp/out")"
 }
 
 run_cases "$@"

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * top_elf.c -- see top_elf.h. The full table of symbols, where the file has not been stripped; else the one that the
- * loader needs, which has the exported ones.
+ * elf_symbols.c -- see elf_symbols.h. The full table of symbols, where the file has not been stripped; else the one
+ * that the loader needs, which has the exported ones.
+ *
+ * The file may be anybody's. So it is not mapped, since one that becomes shorter would end us by SIGBUS: its parts are
+ * copied, none of more than TABLE_MOST, and no number of it is used before it is compared with what was copied.
  */
-#include "top_elf.h"
+#include "elf_symbols.h"
 
 #include <link.h>
 #include <stdbool.h>
@@ -11,20 +14,21 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SECTIONS_MOST = 4096, SEGMENTS_MOST = 128 };
+enum { SECTIONS_MOST = 4096, SEGMENTS_MOST = 128, PAGE = 4096 };
 
-#define TABLE_MOST ((size_t)256 << 20) /* bytes */
+#define TABLE_MOST ((size_t)64 << 20) /* bytes */
 
 struct function {
 	uint64_t at, size;
 	const char *name;
+	size_t order; /* in the table */
 };
 
-struct top_elf {
+struct weft__elf {
 	ElfW(Phdr) * segment;
 	size_t n_segments;
 	char *names;
-	struct function *function; /* by at */
+	struct function *function; /* by at, then as in the table */
 	size_t n;
 };
 
@@ -76,11 +80,13 @@ static int by_place(const void *a, const void *b)
 {
 	const struct function *x = a, *y = b;
 
-	return x->at < y->at ? -1 : x->at > y->at;
+	if (x->at != y->at)
+		return x->at < y->at ? -1 : 1;
+	return x->order < y->order ? -1 : x->order > y->order;
 }
 
 /* What of the table are functions. */
-static void keep_functions(struct top_elf *elf, const ElfW(Sym) * symbol, size_t n, size_t names_size)
+static void keep_functions(struct weft__elf *elf, const ElfW(Sym) * symbol, size_t n, size_t names_size)
 {
 	elf->function = calloc(n ? n : 1, sizeof *elf->function);
 	for (size_t i = 0; elf->function && i < n; i++) {
@@ -91,13 +97,14 @@ static void keep_functions(struct top_elf *elf, const ElfW(Sym) * symbol, size_t
 			continue;
 		elf->function[elf->n++] = (struct function){.at = symbol[i].st_value,
 							    .size = symbol[i].st_size,
-							    .name = elf->names + symbol[i].st_name};
+							    .name = elf->names + symbol[i].st_name,
+							    .order = i};
 	}
 	if (elf->function)
 		qsort(elf->function, elf->n, sizeof *elf->function, by_place);
 }
 
-static void read_symbols(struct top_elf *elf, int fd, const ElfW(Ehdr) * head)
+static void read_symbols(struct weft__elf *elf, int fd, const ElfW(Ehdr) * head)
 {
 	ElfW(Shdr) *section = read_part(fd, head->e_shoff, (uint64_t)head->e_shnum * sizeof *section);
 	const ElfW(Shdr) *table = section ? find_table(section, head->e_shnum) : NULL, *names;
@@ -114,10 +121,10 @@ static void read_symbols(struct top_elf *elf, int fd, const ElfW(Ehdr) * head)
 	free(section);
 }
 
-struct top_elf *top_elf_read(int fd)
+struct weft__elf *weft__elf_read(int fd)
 {
 	ElfW(Ehdr) head;
-	struct top_elf *elf;
+	struct weft__elf *elf;
 
 	if (pread(fd, &head, sizeof head, 0) != sizeof head || !is_ours(&head))
 		return NULL;
@@ -130,7 +137,7 @@ struct top_elf *top_elf_read(int fd)
 	return elf;
 }
 
-void top_elf_free(struct top_elf *elf)
+void weft__elf_free(struct weft__elf *elf)
 {
 	if (!elf)
 		return;
@@ -140,37 +147,50 @@ void top_elf_free(struct top_elf *elf)
 	free(elf);
 }
 
-/* The address that symbols have for what lies at an offset of the file. */
-static bool address_of(const struct top_elf *elf, uint64_t offset, uint64_t *ret)
+/* How many functions begin at an address or before it. */
+static size_t count_up_to(const struct weft__elf *elf, uint64_t at)
+{
+	size_t low = 0, high = elf->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (elf->function[middle].at <= at)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* By the address that symbols have. Of those that begin where the nearest does, the first that reaches so far. */
+static const char *name_of(const struct weft__elf *elf, uint64_t at)
+{
+	size_t i = count_up_to(elf, at);
+	uint64_t nearest = i ? elf->function[i - 1].at : 0;
+	const char *name = NULL;
+
+	for (; i > 0 && elf->function[i - 1].at == nearest; i--)
+		if (at == nearest || at - nearest < elf->function[i - 1].size)
+			name = elf->function[i - 1].name;
+	return name;
+}
+
+const char *weft__elf_at_offset(const struct weft__elf *elf, uint64_t offset)
 {
 	for (size_t i = 0; i < elf->n_segments; i++) {
 		const ElfW(Phdr) *p = &elf->segment[i];
 
-		if (p->p_type != PT_LOAD || offset < p->p_offset || offset - p->p_offset >= p->p_filesz)
-			continue;
-		*ret = offset - p->p_offset + p->p_vaddr;
-		return true;
+		if (p->p_type == PT_LOAD && offset >= p->p_offset && offset - p->p_offset < p->p_filesz)
+			return name_of(elf, offset - p->p_offset + p->p_vaddr);
 	}
-	return false;
+	return NULL;
 }
 
-const char *top_elf_function(const struct top_elf *elf, uint64_t offset)
+const char *weft__elf_at_loaded(const struct weft__elf *elf, uint64_t distance)
 {
-	size_t low = 0, high = elf->n;
-	uint64_t at;
-
-	if (!elf->n || !address_of(elf, offset, &at))
-		return NULL;
-	while (high - low > 1) {
-		size_t middle = low + (high - low) / 2;
-
-		if (elf->function[middle].at <= at)
-			low = middle;
-		else
-			high = middle;
-	}
-	if (elf->function[low].at > at ||
-	    (at != elf->function[low].at && at - elf->function[low].at >= elf->function[low].size))
-		return NULL;
-	return elf->function[low].name;
+	for (size_t i = 0; i < elf->n_segments; i++)
+		if (elf->segment[i].p_type == PT_LOAD)
+			return name_of(elf, (elf->segment[i].p_vaddr & ~(uint64_t)(PAGE - 1)) + distance);
+	return NULL;
 }
