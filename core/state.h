@@ -343,6 +343,7 @@ void weft__launch_failed(weft_future *f); /* it was not started, and nobody know
 
 /* thread.c */
 void weft__threads_forked(void);
+void weft__threads_show(void); /* those that run, on the page of stats.h, which is new */
 
 /* run.c */
 /* Of call, remote_cancel is set. */

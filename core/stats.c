@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * stats.c -- the page of figures that others may look at (stats_page.h): made with the first executor, given back with
- * the last; which parts of it are taken.
+ * stats.c -- the page of figures that others may look at (stats_page.h): made with the first executor, or process or
+ * program by itself, given back with the last; which parts of it are taken.
  *
  * In a fork the memory is the same, and the child has no business there: it gets private memory in its place, at the
  * same addresses, since the counters of its parent's executors may still be counted up there. The parts are then
@@ -30,8 +30,10 @@ _Thread_local struct stats_work *weft__work;
 static struct {
 	struct weft__lock lock;
 	struct stats_page *page; /* NULL: there is none */
-	unsigned executors;      /* that have a part */
+	unsigned users;          /* executors, and rows of who runs alone */
 	uint32_t serial;
+	uint32_t first_free;                                     /* no row before it is */
+	struct stats_executor *alone[STATS_KINDS - STATS_ALONE]; /* parts that stay as long as the page */
 	int fd;
 	dev_t device; /* of fd, which the program may close, and use the number */
 	ino_t inode;
@@ -96,24 +98,33 @@ static void close_if_ours(void)
 		close(own.fd);
 }
 
-static void drop_page(void)
+static void forget_page(void)
 {
-	munmap(own.page, sizeof *own.page);
 	close_if_ours();
 	own.page = NULL;
+	own.first_free = 0;
+	memset(own.alone, 0, sizeof own.alone);
+}
+
+/* One less of those for whom it is there. Under the lock. */
+static void leave_page(void)
+{
+	if (--own.users)
+		return;
+	munmap(own.page, sizeof *own.page);
+	forget_page();
 }
 
 void weft__stats_forked(void)
 {
 	weft__work = NULL;
 	own.lock = (struct weft__lock){0};
-	own.executors = 0;
+	own.users = 0;
 	if (!own.page)
 		return;
 	mmap(own.page, sizeof *own.page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
 	     0);
-	close_if_ours();
-	own.page = NULL;
+	forget_page();
 }
 
 /* ---- Its parts ---- */
@@ -130,34 +141,55 @@ static void at_least(atom_u32 *known, uint32_t n)
 		atom_store(known, n, relaxed);
 }
 
-static void write_name(struct stats_executor *e, const char *name)
+static void write_text(atom_u64 *to, int words, const char *text)
 {
 	uint64_t word[STATS_NAME_WORDS] = {0};
 
-	memccpy(word, name, 0, sizeof word - 1);
-	for (int i = 0; i < STATS_NAME_WORDS; i++)
-		atom_store(&e->name[i], word[i], relaxed);
+	memccpy(word, text, 0, (size_t)words * sizeof *word - 1);
+	for (int i = 0; i < words; i++)
+		atom_store(&to[i], word[i], relaxed);
+}
+
+/* Under the lock. NULL: there is none left. */
+static struct stats_executor *open_part(const char *name, enum stats_kind kind)
+{
+	for (uint32_t i = 0; i < STATS_EXECUTORS; i++) {
+		struct stats_executor *e = &own.page->executor[i];
+
+		if (atom_load(&e->kind, relaxed) != STATS_NONE)
+			continue;
+		memset(e, 0, sizeof *e);
+		write_text(e->name, STATS_NAME_WORDS, name);
+		atom_store(&e->serial, ++own.serial, relaxed);
+		atom_store(&e->kind, (uint32_t)kind, relaxed);
+		at_least(&own.page->n_executors, i + 1);
+		return e;
+	}
+	return NULL;
+}
+
+/* Under the lock. True: there is one only now. */
+static bool need_page(void)
+{
+	if (own.page)
+		return false;
+	make_page();
+	return own.page;
 }
 
 struct stats_executor *weft__stats_open(const char *name)
 {
 	struct stats_executor *e = NULL;
+	bool made;
 
 	weft__lock(&own.lock);
-	if (!own.page && !own.executors)
-		make_page();
-	for (uint32_t i = 0; own.page && !e && i < STATS_EXECUTORS; i++) {
-		if (atom_load(&own.page->executor[i].kind, relaxed) != STATS_NONE)
-			continue;
-		e = &own.page->executor[i];
-		memset(e, 0, sizeof *e);
-		own.executors++;
-		write_name(e, name);
-		atom_store(&e->serial, ++own.serial, relaxed);
-		atom_store(&e->kind, STATS_OTHER, relaxed);
-		at_least(&own.page->n_executors, i + 1);
-	}
+	made = need_page();
+	if (own.page)
+		e = open_part(name, STATS_OTHER);
+	own.users += e != NULL;
 	weft__unlock(&own.lock);
+	if (made)
+		weft__threads_show();
 	return e;
 }
 
@@ -166,8 +198,7 @@ void weft__stats_close(struct stats_executor *e)
 	weft__lock(&own.lock);
 	if (is_in_page(e)) {
 		atom_store(&e->kind, STATS_NONE, relaxed);
-		if (!--own.executors)
-			drop_page();
+		leave_page();
 	}
 	weft__unlock(&own.lock);
 }
@@ -178,7 +209,7 @@ void weft__stats_describe(const weft_executor *ex, enum stats_kind kind)
 
 	if (!e)
 		return;
-	write_name(e, ex->name);
+	write_text(e->name, STATS_NAME_WORDS, ex->name);
 	atom_store(&e->workers, ex->ops.workers, relaxed);
 	atom_store(&e->kind, (uint32_t)kind, relaxed);
 }
@@ -186,14 +217,27 @@ void weft__stats_describe(const weft_executor *ex, enum stats_kind kind)
 /* Under the lock. */
 static struct stats_row *free_row(void)
 {
-	for (uint32_t i = 0; i < STATS_ROWS; i++) {
-		if (atom_load(&own.page->row[i].kind, relaxed) != STATS_NONE)
-			continue;
-		at_least(&own.page->n_rows, i + 1);
-		return &own.page->row[i];
+	uint32_t i = own.first_free;
+
+	while (i < STATS_ROWS && atom_load(&own.page->row[i].kind, relaxed) != STATS_NONE)
+		i++;
+	own.first_free = i;
+	if (i == STATS_ROWS) {
+		atom_add(&own.page->unseen, 1, relaxed);
+		return NULL;
 	}
-	atom_add(&own.page->unseen, 1, relaxed);
-	return NULL;
+	at_least(&own.page->n_rows, i + 1);
+	memset(&own.page->row[i], 0, sizeof own.page->row[i]);
+	return &own.page->row[i];
+}
+
+/* Under the lock. */
+static void free_again(struct stats_row *row)
+{
+	uint32_t i = (uint32_t)(row - own.page->row);
+
+	atom_store(&row->kind, STATS_NONE, relaxed);
+	own.first_free = i < own.first_free ? i : own.first_free;
 }
 
 struct stats_row *weft__stats_row_open(const weft_executor *ex, enum stats_kind kind, unsigned number, int id)
@@ -204,7 +248,6 @@ struct stats_row *weft__stats_row_open(const weft_executor *ex, enum stats_kind 
 	if (is_in_page(ex->shown))
 		row = free_row();
 	if (row) {
-		memset(row, 0, sizeof *row);
 		atom_store(&row->executor, (uint32_t)(ex->shown - own.page->executor), relaxed);
 		atom_store(&row->number, number, relaxed);
 		atom_store(&row->id, (uint32_t)id, relaxed);
@@ -217,8 +260,83 @@ struct stats_row *weft__stats_row_open(const weft_executor *ex, enum stats_kind 
 void weft__stats_row_close(struct stats_row *row)
 {
 	weft__lock(&own.lock);
-	if (is_in_page(row))
-		atom_store(&row->kind, STATS_NONE, relaxed);
+	if (is_in_page(row)) {
+		bool alone = atom_load(&row->kind, relaxed) >= STATS_ALONE;
+
+		free_again(row);
+		if (alone)
+			leave_page();
+	}
+	weft__unlock(&own.lock);
+}
+
+/* ---- Those who run by themselves ---- */
+
+/* What all of a kind are shown as. Under the lock; NULL: there is no room. */
+static struct stats_executor *part_of(enum stats_kind kind)
+{
+	static const char *const names[] = {"weft_thread", "weft_process", "weft_subprocess"};
+	struct stats_executor **part = &own.alone[kind - STATS_ALONE];
+
+	if (!*part)
+		*part = open_part(names[kind - STATS_ALONE], kind);
+	return *part;
+}
+
+static void begin_alone(struct stats_row *row, struct stats_executor *part, uintptr_t fn, const char *label)
+{
+	uint64_t number = atom_load(&part->counts.submitted, relaxed);
+
+	atom_store(&part->counts.submitted, number + 1, relaxed);
+	atom_store(&row->number, (uint32_t)number, relaxed);
+	atom_store(&row->executor, (uint32_t)(part - own.page->executor), relaxed);
+	atom_store(&row->work.fn, weft__stats_tagged(fn, 0), relaxed);
+	atom_store(&row->work.since, weft__stats_tagged((uint64_t)weft_now() / 1000, 0), relaxed);
+	write_text(row->alone.label, STATS_LABEL_WORDS, label);
+}
+
+struct stats_row *weft__stats_alone_open(enum stats_kind kind, int id, uintptr_t fn, const char *label)
+{
+	struct stats_executor *part = NULL;
+	struct stats_row *row = NULL;
+	bool made;
+
+	weft__lock(&own.lock);
+	made = kind != STATS_THREAD && need_page();
+	if (own.page)
+		part = part_of(kind);
+	if (part)
+		row = free_row();
+	if (row) {
+		begin_alone(row, part, fn, label);
+		atom_store(&row->id, (uint32_t)id, relaxed);
+		atom_store(&row->kind, (uint32_t)kind, relaxed);
+		own.users++;
+	}
+	weft__unlock(&own.lock);
+	if (made)
+		weft__threads_show();
+	return row;
+}
+
+static void count_one_more(atom_u64 *n)
+{
+	atom_store(n, atom_load(n, relaxed) + 1, relaxed);
+}
+
+void weft__stats_alone_end(struct stats_row *row, int code)
+{
+	struct stats_executor *part;
+
+	weft__lock(&own.lock);
+	if (is_in_page(row)) {
+		part = &own.page->executor[atom_load(&row->executor, relaxed)];
+		count_one_more(&part->counts.completed);
+		if (code && code != STATS_UNKNOWN)
+			count_one_more(code < 0 ? &part->counts.died : &part->counts.failed);
+		atom_store(&row->alone.code, (uint32_t)code, relaxed);
+		atom_store(&row->alone.ended, (uint64_t)weft_now() / 1000, relaxed);
+	}
 	weft__unlock(&own.lock);
 }
 

@@ -27,6 +27,12 @@ struct stats_row *weft__stats_row_open(const weft_executor *ex, enum stats_kind 
 				       int id);
 void weft__stats_row_close(struct stats_row *row); /* NULL is fine */
 
+/* A row for who runs by himself, as a thread, process or program: id of it, the function if there is one, what it is
+ * called. A thread gets one only where there is a page; when one is made weft__threads_show is called. */
+struct stats_row *weft__stats_alone_open(enum stats_kind kind, int id, uintptr_t fn, const char *label);
+/* It has ended, with this status: of an exit, or minus a signal, or STATS_UNKNOWN. The row is still to be closed. NULL is fine. */
+void weft__stats_alone_end(struct stats_row *row, int code);
+
 /* In the child of a fork, where the page must not be written any more. */
 void weft__stats_forked(void);
 

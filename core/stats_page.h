@@ -5,7 +5,9 @@
  * the library.
  *
  * The library makes the page with its first executor and gives it back with the last; there is no file, so nothing is
- * left behind. It is sealed: of one size for ever, and writable by nobody but the process that made it.
+ * left behind. It is sealed: of one size for ever, and writable by nobody but the process that made it. Of threads, processes and programs by
+ * themselves, which belong to no executor, there is a row for each; a thread does not make a page, since that takes as
+ * long as the thread does.
  *
  * Who counts, counts here, each in words of its own, and no word needs another to be right. Three of struct stats_work
  * belong together: what runs, what it is called, and since when. Each carries the low bits of a count of tasks, of the
@@ -25,14 +27,28 @@
 #define STATS_LANE_NAME  "weft-lane"
 
 enum {
-	STATS_VERSION = 1, /* one more for each change of what is below */
+	STATS_VERSION = 2, /* one more for each change of what is below */
 	STATS_EXECUTORS = 64,
 	STATS_ROWS = 4096,
 	STATS_NAME_WORDS = 8,
-	STATS_TAG_BITS = 16
+	STATS_LABEL_WORDS = 6,
+	STATS_TAG_BITS = 16,
+	STATS_UNKNOWN = INT32_MIN
 };
 
-enum stats_kind { STATS_NONE, STATS_OTHER, STATS_THREADS, STATS_PROCESSES, STATS_URING };
+enum stats_kind {
+	STATS_NONE,
+	STATS_OTHER,
+	STATS_THREADS,
+	STATS_PROCESSES,
+	STATS_URING,
+	/* By themselves: all of a kind are shown as one executor. */
+	STATS_ALONE,
+	STATS_THREAD = STATS_ALONE, /* weft_thread */
+	STATS_PROCESS,              /* weft_process */
+	STATS_PROGRAM,              /* weft_subprocess */
+	STATS_KINDS
+};
 
 /* What came of tasks; as in struct weft_stats. */
 struct stats_counts {
@@ -42,7 +58,9 @@ struct stats_counts {
 /* Bits of what a flow of control is about besides. */
 enum stats_doing {
 	STATS_WAITS = 1, /* inside of its task */
-	STATS_CHILD = 2  /* the lowest that it runs is no task, but a child of fork-join that it has stolen */
+	STATS_CHILD = 2, /* the lowest that it runs is no task, but a child of fork-join that it has stolen */
+	STATS_GIVEN =
+		4 /* said by who gives it tasks: the first of those that it has, behind it depth others */
 };
 
 /* One flow of control, which runs a task, and others on top of that one. */
@@ -70,6 +88,13 @@ struct stats_ring {
 	atom_u64 since; /* when it saw it first; 0: nobody ran */
 };
 
+/* Who runs by himself; what, and since when, is in stats_work. */
+struct stats_alone {
+	atom_u64 ended; /* us of CLOCK_MONOTONIC; 0: it has not, or nobody has heard of it */
+	atom_u32 code;  /* then, an int: exit status, or minus a signal, or STATS_UNKNOWN */
+	atom_u64 label[STATS_LABEL_WORDS]; /* text, 0 where it ends */
+};
+
 /* A worker, or somebody else who counts by himself. */
 struct stats_row {
 	_Alignas(128) struct stats_work work;
@@ -79,6 +104,7 @@ struct stats_row {
 	atom_u32 number;   /* which of its workers */
 	atom_u32 id;       /* of the thread or process; 0: there is none now */
 	_Alignas(128) struct stats_ring ring;
+	struct stats_alone alone;
 };
 
 struct stats_executor {

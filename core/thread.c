@@ -16,6 +16,7 @@
 #include "forked.h"
 #include "spec.h"
 #include "state.h"
+#include "stats.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -24,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 #include <weft/thread.h>
 
 enum { NOT_JOINED, JOINING, JOINED };
@@ -37,8 +39,17 @@ struct weft_thread {
 	weft_future *future;
 	weft_call call;
 	pthread_t id;
+	struct list_node node; /* in living.list; under its lock, as the next two */
+	struct stats_row *row; /* for who looks on; NULL: not shown */
+	int tid;
 	char name[WEFT_NAME_MAX + 1];
 };
+
+/* Those whose bodies run. A thread by itself makes no page of figures; one that is made later shows it, too. */
+static struct {
+	struct weft__lock lock;
+	struct list_node *list;
+} living;
 
 /* What the futures belong to. */
 static weft_executor executor = {.ops = {.size = sizeof executor.ops, .caps = WEFT_CAP_LOCAL, .workers = 1},
@@ -54,6 +65,45 @@ static void adopt(void)
 void weft__threads_forked(void)
 {
 	adopt();
+	living.lock = (struct weft__lock){0};
+	living.list = NULL;
+}
+
+/* Under the lock. */
+static void show(weft_thread *t)
+{
+	if (!t->row)
+		t->row = weft__stats_alone_open(STATS_THREAD, t->tid, (uintptr_t)weft__task(t->future)->fn,
+						t->name);
+}
+
+void weft__threads_show(void)
+{
+	weft__lock(&living.lock);
+	for (struct list_node *n = living.list; n; n = list_after(living.list, n))
+		show(list_entry(n, weft_thread, node));
+	weft__unlock(&living.lock);
+}
+
+static void begin_to_live(weft_thread *t)
+{
+	weft__lock(&living.lock);
+	t->tid = gettid();
+	list_append(&living.list, &t->node);
+	show(t);
+	weft__unlock(&living.lock);
+}
+
+/* Before its future is done, so that who has waited finds it gone. In a fork that it made, it is in no list. */
+static void end_to_live(weft_thread *t, int status)
+{
+	if (weft__forked(t->generation))
+		return;
+	weft__lock(&living.lock);
+	list_remove(&living.list, &t->node);
+	weft__stats_alone_end(t->row, status < 0 ? 1 : 0);
+	weft__stats_row_close(t->row);
+	weft__unlock(&living.lock);
 }
 
 static void unref(weft_thread *t)
@@ -86,6 +136,7 @@ static void end_early(void *arg)
 	weft__current = &t->call; /* whatever lay on top of it */
 	weft__clear_up(&t->call);
 	weft__current = NULL;
+	end_to_live(t, -EOWNERDEAD);
 	weft__finish(t->future, -EOWNERDEAD, "the thread ended before its body did", NULL);
 	end(t);
 }
@@ -100,12 +151,14 @@ static void *run(void *arg)
 	weft__name_thread(t->name);
 	weft__exit_self(!t->daemon);
 	t->call.remote_cancel = NULL;
+	begin_to_live(t);
 	pthread_cleanup_push(end_early, t);
 	weft__probe_start(task, task, 0);
 	status = weft__body(&t->call, task);
 	weft__probe_end(task, status);
 	pthread_cleanup_pop(0);
 	weft__reply(t->future, t->call.reply_size);
+	end_to_live(t, status);
 	weft__finish(t->future, status, t->call.has_text ? t->call.text : NULL, NULL);
 	end(t);
 	return NULL;

@@ -4,6 +4,7 @@
  * may be doing at the same time is in lane.h.
  */
 #include "process_parts.h"
+#include "stats.h"
 
 #include <limits.h>
 #include <signal.h>
@@ -105,6 +106,28 @@ static bool is_heeded(const struct process_pool *p, weft_future *f)
 	return p->telling || (atom_load(&f->state, relaxed) & (FLAG_WAITERS | FLAG_LINKS)) || weft__group(f);
 }
 
+/* Of a worker in a sandbox nobody sees what it runs, but of what it has been given and has not given back, it can only
+ * be the first that it has not ended. */
+void lane_show_work(struct lane_end *e)
+{
+	uint32_t at = e->tail;
+	weft_task *t;
+
+	while (at != e->head && !e->task[at % LANE_SLOTS])
+		at++;
+	/* Relaxed, here and below: figures for people. */
+	t = at == e->head ? NULL : e->task[at % LANE_SLOTS];
+	atom_store(&e->known->depth, e->tasks - (e->tasks > 0), relaxed);
+	if (t == e->oldest && at == e->oldest_at)
+		return;
+	e->oldest = t;
+	e->oldest_at = at;
+	if (t)
+		weft__work_begin(e->known, (uintptr_t)t->fn, t->name);
+	else
+		weft__work_end(e->known);
+}
+
 void lane_put(struct process_pool *p, struct lane_end *e, weft_task *t)
 {
 	weft_future *f = weft__future(t);
@@ -119,6 +142,8 @@ void lane_put(struct process_pool *p, struct lane_end *e, weft_task *t)
 	p->shallow -= p->shallow > 0;
 	e->given++;
 	e->head++;
+	if (e->known)
+		lane_show_work(e);
 	lane_publish(e->shared, i, is_heeded(p, f) ? TELL_BELL : 0);
 	if (!e->next_fresh) {
 		e->next_fresh = p->fresh ? p->fresh : e;
@@ -149,6 +174,8 @@ void lane_forget(struct process_pool *p, struct lane_end *e, uint32_t at)
 	e->timed -= weft__future(e->task[i])->deadline != WEFT_FOREVER;
 	e->task[i] = NULL;
 	p->waiting -= --e->tasks > 0;
+	if (e->known)
+		lane_show_work(e);
 	/* An honest worker that lives has woken them where it is done; otherwise they are to look elsewhere. */
 	if (e->memory->sleepers[i])
 		weft__wake(&e->shared->slot[i].state, INT_MAX, WEFT__SHARED);

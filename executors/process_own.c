@@ -12,6 +12,7 @@
 #include "memfd.h"
 #include "offload.h"
 #include "spec.h"
+#include "stats.h"
 #include "worker_start.h"
 
 #include <errno.h>
@@ -44,6 +45,7 @@ static void destroy(weft_process *p)
 	if (p->task)
 		munmap(p->task, p->task_size);
 	process_file_close(&p->pidfd);
+	weft__stats_row_close(p->row);
 	free(p);
 }
 

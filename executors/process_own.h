@@ -50,6 +50,7 @@ struct weft_process {
 	pid_t pid;
 	struct process_file pidfd; /* under the lock */
 	struct weft__death death;  /* how it ended, from then on */
+	struct stats_row *row;     /* for who looks on; NULL: not shown */
 	char name[WEFT_NAME_MAX + 1];
 };
 

@@ -6,6 +6,7 @@
 #include "exit_hold.h"
 #include "own_thread.h"
 #include "process_own.h"
+#include "stats.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -41,6 +42,7 @@ static void hear_died(struct own_home *h, weft_process *p, const struct weft__de
 		return;
 	}
 	weft__probe_death(death->pid, death->signal, death->code);
+	weft__stats_alone_end(p->row, death->signal ? -death->signal : death->code);
 	p->death = *death;
 	list_append(ended, &p->node);
 }
@@ -59,6 +61,8 @@ static void hear_one(struct own_home *h, weft_process *p, const struct nursery_m
 
 	if (m->kind == NURSERY_SPAWNED) {
 		p->pid = m->pid;
+		p->row = weft__stats_alone_open(STATS_PROCESS, m->pid, (uintptr_t)weft__task(p->future)->fn,
+						p->name);
 		process_file_set(&p->pidfd, fds[0]);
 		fds[0] = -1;
 		answer(p, STARTED, 0);

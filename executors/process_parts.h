@@ -59,6 +59,10 @@ struct lane_end {
 	pid_t pid;
 	struct process_file pidfd;
 	struct stats_row *row; /* the pid, for who looks on; NULL: not shown */
+	struct stats_work
+		*known;    /* of row: what we know of its work, where nobody may look into it; else NULL */
+	weft_task *oldest; /* in it, as known says, and in which slot */
+	uint32_t oldest_at;
 	uint32_t head, tail;
 	uint32_t told;  /* behind the last slot of which the watcher is told because more tasks wait */
 	unsigned tasks; /* in it */
@@ -148,6 +152,7 @@ void lane_kill(struct lane_end *e);
 enum weft_cancel lane_interrupt(struct process_pool *p, struct lane_end *e, uint32_t at, weft_task *t);
 unsigned lanes_queued(const struct process_pool *p); /* tasks in them that have not begun */
 void lane_forget(struct process_pool *p, struct lane_end *e, uint32_t at);
+void lane_show_work(struct lane_end *e); /* of one that has known, when its tasks have changed */
 void lane_take_large(struct lane_end *e, uint32_t at, weft_task *t); /* its block is its place again */
 bool lane_take_back_at(struct process_pool *p, struct lane_end *e, uint32_t at); /* false: it has begun */
 void lane_requeue(struct process_pool *p, weft_task *t);                         /* where it was first */

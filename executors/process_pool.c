@@ -323,8 +323,15 @@ static int furnish(struct process_pool *p)
 static void show(struct process_pool *p)
 {
 	weft__stats_describe(p->ex, STATS_PROCESSES);
-	for (unsigned i = 0; i < p->n; i++)
-		p->lane[i].row = weft__stats_row_open(p->ex, STATS_PROCESSES, i, 0);
+	for (unsigned i = 0; i < p->n; i++) {
+		struct stats_row *row = weft__stats_row_open(p->ex, STATS_PROCESSES, i, 0);
+
+		p->lane[i].row = row;
+		if (!row || !(p->opts.flags & WEFT_PROCESSES_SANDBOX))
+			continue;
+		p->lane[i].known = &row->work;
+		atom_store(&row->work.doing, STATS_GIVEN, relaxed); /* as all of it: stats_page.h */
+	}
 }
 
 int weft_process_pool_new(weft_executor **ret, const struct weft_process_pool_opts *opts)

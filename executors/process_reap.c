@@ -181,6 +181,8 @@ static void harvest(struct process_pool *p, struct lane_end *e, struct departure
 
 		copy_reply(p, e, e->tail, one);
 		e->useful = true;
+		if (e->known) /* relaxed: figures for people */
+			atom_store(&e->known->tasks, atom_load(&e->known->tasks, relaxed) + 1, relaxed);
 		lane_forget(p, e, e->tail);
 		/* Relaxed: the worker only looks for QUEUED here. */
 		atom_store(&lane_slot_of(e, e->tail)->state, SLOT_FREE, relaxed);
@@ -410,6 +412,8 @@ void lane_start(struct process_pool *p, unsigned i)
 	e->life = LANE_STARTING;
 	e->born = weft_now();
 	e->given = 0;
-	p->armed = false; /* it does not know yet */
+	if (e->known)
+		atom_store(&e->known->tasks, 0, relaxed); /* a figure for people */
+	p->armed = false;                                 /* it does not know yet */
 	e->killed = e->overdue = e->garbage = e->useful = e->interrupted = e->counted = false;
 }

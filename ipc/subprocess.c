@@ -18,12 +18,14 @@
 #include "offload.h"
 #include "output.h"
 #include "spec.h"
+#include "stats.h"
 #include "subprocess_parts.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -70,6 +72,7 @@ static void ask_pidfd(weft_subprocess *p)
 		p->code = code_of(info.exit_code);
 	else
 		p->lost = true;
+	weft__stats_alone_end(p->row, p->lost ? STATS_UNKNOWN : p->code);
 }
 
 /* Has it ended? The lock is held. */
@@ -85,6 +88,7 @@ static bool look(weft_subprocess *p)
 	} else if (info.si_pid) {
 		p->ended = true;
 		p->code = info.si_code == CLD_EXITED ? info.si_status : -info.si_status;
+		weft__stats_alone_end(p->row, p->code);
 	}
 	return p->ended;
 }
@@ -182,6 +186,7 @@ static void discard(weft_subprocess *p)
 	if (p->epoll >= 0)
 		close(p->epoll);
 	close(p->pidfd);
+	weft__stats_row_close(p->row);
 	free(p);
 }
 
@@ -237,6 +242,17 @@ static weft_subprocess *record(const struct weft_subprocess_opts *opts)
 	return p;
 }
 
+/* With its arguments, as far as there is room. */
+static void show(weft_subprocess *p, const char *const argv[])
+{
+	char label[STATS_LABEL_WORDS * sizeof(uint64_t)];
+	size_t n = 0;
+
+	for (int i = 0; argv[i] && n < sizeof label; i++)
+		n += (size_t)snprintf(label + n, sizeof label - n, "%s%s", i ? " " : "", argv[i]);
+	p->row = weft__stats_alone_open(STATS_PROGRAM, p->pid, 0, label);
+}
+
 static int start(weft_subprocess *p, const char *const argv[], const struct weft_subprocess_opts *opts,
 		 enum weft_subprocess_step *ret_step)
 {
@@ -255,6 +271,7 @@ static int start(weft_subprocess *p, const char *const argv[], const struct weft
 		p->stream[i].fd = stdio.ours[i];
 		p->stream[i].captured = stdio.ours[i] >= 0;
 	}
+	show(p, argv);
 	return 0;
 }
 

@@ -28,7 +28,8 @@ struct weft_subprocess {
 	pid_t pid;
 	int pidfd;
 	uint32_t generation;
-	bool grouped; /* it leads a group */
+	bool grouped;          /* it leads a group */
+	struct stats_row *row; /* for who looks on; NULL: not shown */
 	struct list_node orphan;
 	struct weft__lock
 		lock; /* of what follows, and of the wait itself: nobody signals a group whose number is free */

@@ -7,13 +7,16 @@
  */
 #include "top_figures.h"
 #include "stats_page.h"
+#include "top_proc.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 const char *const top_kind_names[TOP_KINDS] = {
-	[TOP_KIND_NONE] = "none",           [TOP_KIND_OTHER] = "other", [TOP_KIND_THREADS] = "threads",
-	[TOP_KIND_PROCESSES] = "processes", [TOP_KIND_URING] = "uring",
+	[TOP_KIND_NONE] = "none",           [TOP_KIND_OTHER] = "other",     [TOP_KIND_THREADS] = "threads",
+	[TOP_KIND_PROCESSES] = "processes", [TOP_KIND_URING] = "uring",     [TOP_KIND_THREAD] = "thread",
+	[TOP_KIND_PROCESS] = "process",     [TOP_KIND_PROGRAM] = "program",
 };
 
 /* What was seen of a row: the same task since when? */
@@ -23,11 +26,18 @@ struct seen {
 	int64_t first; /* ns; 0: nothing */
 };
 
+/* Processor time of who had that id, at the last look. */
+struct spent {
+	uint32_t id;
+	uint64_t cpu; /* ns */
+};
+
 struct top_watch {
 	pid_t pid;
 	struct top_names *names;
 	struct top_look now, before; /* before.now 0: there was none */
 	struct seen seen[STATS_ROWS];
+	struct spent spent[STATS_ROWS + 1]; /* by place in the page; the last is of the program */
 	struct top_picture picture;
 	struct top_pool pool[STATS_EXECUTORS];
 	struct top_worker worker[STATS_ROWS];
@@ -126,6 +136,42 @@ static uint64_t tasks_of(const struct top_row *row)
 	return row->kind == TOP_KIND_PROCESSES ? row->work.tasks : row->counts.completed;
 }
 
+/* Processors that a process or thread keeps busy. */
+static double find_cpu(struct top_watch *w, unsigned at, pid_t tid, pid_t pid, struct top_proc *ret)
+{
+	struct spent *s = &w->spent[at];
+	uint32_t id = (uint32_t)(tid ? tid : pid);
+	double cpu = -1;
+
+	if (!top_proc_read(pid, tid, ret)) {
+		s->id = 0;
+		return -1;
+	}
+	if (s->id == id && ret->cpu >= s->cpu && w->picture.seconds > 0)
+		cpu = (double)(ret->cpu - s->cpu) / 1e9 / w->picture.seconds;
+	*s = (struct spent){.id = id, .cpu = ret->cpu};
+	return cpu;
+}
+
+static bool is_of_process(uint32_t kind)
+{
+	return kind == TOP_KIND_PROCESSES || kind == TOP_KIND_PROCESS || kind == TOP_KIND_PROGRAM;
+}
+
+/* What the kernel says of a row. False: nothing, or its number is that of nobody. */
+static bool ask_kernel(struct top_watch *w, const struct top_row *row, struct top_worker *ret,
+		       struct top_proc *proc)
+{
+	pid_t id = row->id <= INT32_MAX ? (pid_t)row->id : 0;
+
+	ret->cpu = -1;
+	if (!id)
+		return false;
+	ret->cpu = is_of_process(row->kind) ? find_cpu(w, row->at, 0, id, proc)
+					    : find_cpu(w, row->at, id, w->pid, proc);
+	return w->spent[row->at].id == row->id;
+}
+
 static void describe_work(struct top_watch *w, const struct top_row *row, struct top_worker *ret)
 {
 	const struct top_work *work = &row->work;
@@ -138,10 +184,12 @@ static void describe_work(struct top_watch *w, const struct top_row *row, struct
 		w->seen[row->at].first = 0;
 		return;
 	}
-	ret->state = work->doing & STATS_WAITS ? TOP_WAITS : TOP_RUNS;
+	ret->state = work->doing & STATS_WAITS ? TOP_WAITS : work->doing & STATS_GIVEN ? TOP_GIVEN : TOP_RUNS;
 	ret->is_child = work->doing & STATS_CHILD;
 	ret->on_top = work->depth;
-	name_task(w, is_process ? (pid_t)row->id : w->pid, work->fn, work->name, ret);
+	/* What it was given its program knows, by its own addresses. */
+	name_task(w, is_process && ret->state != TOP_GIVEN ? (pid_t)row->id : w->pid, work->fn, work->name,
+		  ret);
 	find_age(w, row, work->fn, work->since, ret);
 }
 
@@ -169,10 +217,42 @@ static void describe_ring(struct top_watch *w, const struct top_row *row, struct
 	find_age(w, row, r->fn, r->since, ret);
 }
 
+/* Is it over? As far as the program knows, or at least the kernel: an end that nobody has asked for yet. */
+static bool has_ended(const struct top_row *row, bool known, char state, struct top_worker *ret)
+{
+	ret->code = row->alone.ended ? row->alone.code : INT32_MIN;
+	return row->alone.ended || !known || state == 'Z' || state == 'X';
+}
+
+static void describe_alone(struct top_watch *w, const struct top_row *row, bool known, char state,
+			   struct top_worker *ret)
+{
+	int64_t began = (int64_t)address(row->work.since) * 1000;
+	int64_t until = w->now.now;
+
+	memcpy(ret->label, row->alone.label, sizeof ret->label);
+	if (has_ended(row, known, state, ret))
+		ret->state = TOP_ENDED;
+	else
+		ret->state = state == 'R' ? TOP_RUNS : state == 'T' || state == 't' ? TOP_STOPPED : TOP_WAITS;
+	ret->known = TOP_AGE_EXACT;
+	if (row->alone.ended && row->alone.ended < (uint64_t)until / 1000)
+		until = (int64_t)row->alone.ended * 1000;
+	ret->age = until > began ? until - began : 0;
+	if (address(row->work.fn))
+		name_task(w, w->pid, row->work.fn, 0, ret);
+}
+
 static void describe(struct top_watch *w, const struct top_row *row, struct top_worker *ret)
 {
+	struct top_proc proc = {.state = '?'};
+	bool known;
+
 	*ret = (struct top_worker){.number = row->number, .id = row->id};
-	if (row->kind == TOP_KIND_URING)
+	known = ask_kernel(w, row, ret, &proc);
+	if (row->kind >= TOP_KIND_ALONE)
+		describe_alone(w, row, known, proc.state, ret);
+	else if (row->kind == TOP_KIND_URING)
 		describe_ring(w, row, ret);
 	else if (row->has_work)
 		describe_work(w, row, ret);
@@ -221,13 +301,15 @@ static uint64_t has_begun(const struct top_row *row, const struct top_worker *wo
 {
 	if (row->kind == TOP_KIND_URING)
 		return row->ring.live;
+	if (worker->state == TOP_GIVEN)
+		return 1;
 	return worker->state == TOP_RUNS || worker->state == TOP_WAITS ? worker->on_top + !worker->is_child
 								       : 0;
 }
 
 static bool is_up(const struct top_worker *worker)
 {
-	return worker->state != TOP_DOWN;
+	return worker->state != TOP_DOWN && worker->state != TOP_ENDED;
 }
 
 static struct top_worker *describe_pool(struct top_watch *w, const struct top_executor *e, struct top_pool *p,
@@ -245,13 +327,17 @@ static struct top_worker *describe_pool(struct top_watch *w, const struct top_ex
 		describe(w, row, next);
 		p->up += is_up(next);
 		p->running += has_begun(row, next);
-		p->queued_is_guess |= next->state == TOP_UNKNOWN;
+		p->queued_is_guess |= next->state == TOP_UNKNOWN || next->state == TOP_GIVEN;
 		next++;
 	}
 	p->n = (unsigned)(next - p->worker);
 	open = p->counts.submitted > p->counts.completed ? p->counts.submitted - p->counts.completed : 0;
 	p->running = p->running < open ? p->running : open;
 	p->queued = open - p->running;
+	if (e->kind >= TOP_KIND_ALONE) {
+		p->running = p->up;
+		p->queued = 0;
+	}
 	find_rates(w, p);
 	return next;
 }
@@ -262,10 +348,22 @@ static int64_t since(int64_t then, int64_t now)
 	return then > 0 && then < now ? now - then : 0;
 }
 
+static void describe_program(struct top_watch *w)
+{
+	struct top_proc proc;
+	struct timespec boot;
+
+	top_proc_command(w->pid, w->picture.command, sizeof w->picture.command);
+	w->picture.cpu = find_cpu(w, STATS_ROWS, 0, w->pid, &proc);
+	if (w->spent[STATS_ROWS].id && !clock_gettime(CLOCK_BOOTTIME, &boot))
+		w->picture.age = since((int64_t)proc.began, (int64_t)boot.tv_sec * 1000000000 + boot.tv_nsec);
+}
+
 const struct top_picture *top_watch_look(struct top_watch *w, struct top_page *page)
 {
 	struct top_look kept = w->before;
 	struct top_worker *next = w->worker;
+	struct top_pool *pool = w->pool;
 
 	w->before = w->now;
 	w->now = kept;
@@ -279,7 +377,10 @@ const struct top_picture *top_watch_look(struct top_watch *w, struct top_page *p
 					  .n = w->now.n_executors};
 	if (w->before.now)
 		w->picture.seconds = (double)(w->now.now - w->before.now) / 1e9;
-	for (unsigned i = 0; i < w->now.n_executors; i++)
-		next = describe_pool(w, &w->now.executor[i], &w->pool[i], next);
+	describe_program(w);
+	for (int alone = 0; alone < 2; alone++) /* those who run by themselves come last */
+		for (unsigned i = 0; i < w->now.n_executors; i++)
+			if ((w->now.executor[i].kind >= TOP_KIND_ALONE) == alone)
+				next = describe_pool(w, &w->now.executor[i], pool++, next);
 	return &w->picture;
 }

@@ -11,9 +11,13 @@
 enum top_state {
 	TOP_IDLE,
 	TOP_RUNS,
-	TOP_WAITS,  /* inside of its task */
-	TOP_DOWN,   /* a process that is not there (yet) */
-	TOP_UNKNOWN /* what it runs cannot be seen */
+	TOP_WAITS,   /* inside of its task */
+	TOP_DOWN,    /* a process that is not there (yet) */
+	TOP_UNKNOWN, /* what it runs cannot be seen */
+	TOP_GIVEN,   /* likewise, but what it has been given */
+	TOP_STOPPED, /* by a signal */
+	TOP_ENDED,
+	TOP_STATES
 };
 
 /* How well an age is known. */
@@ -22,13 +26,18 @@ enum top_age { TOP_AGE_NONE, TOP_AGE_EXACT, TOP_AGE_AT_MOST, TOP_AGE_AT_LEAST };
 struct top_worker {
 	uint32_t number, id; /* id: of the thread or process; 0: none */
 	enum top_state state;
-	bool is_child;   /* of fork-join: no task by itself */
-	unsigned on_top; /* tasks that it runs on top of the one that is named */
-	char task[96];   /* "" where it runs nothing, or nobody knows */
+	bool is_child; /* of fork-join: no task by itself */
+	unsigned
+		on_top; /* tasks that it runs on top of the one that is named; TOP_GIVEN: that wait behind it */
+	char task[96]; /* "" where it runs nothing, or nobody knows */
 	enum top_age known;
 	int64_t age;    /* ns */
 	uint64_t tasks; /* that it has done */
 	double rate;    /* of them, in a second */
+	double cpu;     /* processors that it keeps busy; less than 0: unknown */
+	/* Of who runs by himself. */
+	char label[48];
+	int code; /* TOP_ENDED: exit status, or minus a signal, or INT32_MIN: unknown */
 	/* Of a thread with fibers; tasks are those that have ended there. */
 	uint32_t parked, fibers;
 	double enters, answers; /* in a second */
@@ -48,8 +57,11 @@ struct top_pool {
 
 struct top_picture {
 	pid_t pid;
-	double seconds; /* that rates are of; 0: there are none yet */
-	int64_t uptime; /* ns, of the page */
+	char command[256]; /* its command line */
+	int64_t age;       /* ns, of the process; 0: unknown */
+	double cpu;        /* as of a worker; of the whole process, without its workers */
+	double seconds;    /* that rates are of; 0: there are none yet */
+	int64_t uptime;    /* ns, of the page */
 	uint32_t unseen;
 	struct top_pool *pool;
 	unsigned n;

@@ -303,17 +303,24 @@ static struct top_ring copy_ring(const struct stats_ring *r)
 				 .fibers = load32(&r->fibers)};
 }
 
-static void copy_name(const struct stats_executor *e, char ret[64])
+static void copy_text(const atom_u64 *from, int words, char *ret)
 {
-	uint64_t word[STATS_NAME_WORDS];
+	for (int i = 0; i < words; i++) {
+		uint64_t word = load64(&from[i]);
 
-	for (int i = 0; i < STATS_NAME_WORDS; i++)
-		word[i] = load64(&e->name[i]);
-	memcpy(ret, word, sizeof word);
-	ret[sizeof word - 1] = '\0';
+		memcpy(ret + (size_t)i * sizeof word, &word, sizeof word);
+	}
+	ret[(size_t)words * sizeof *from - 1] = '\0';
 	for (char *c = ret; *c; c++)
 		if ((unsigned char)*c < ' ' || (unsigned char)*c >= 127)
 			*c = '?';
+}
+
+static void copy_alone(const struct stats_alone *a, struct top_alone *ret)
+{
+	ret->ended = load64(&a->ended);
+	ret->code = (int32_t)load32(&a->code);
+	copy_text(a->label, STATS_LABEL_WORDS, ret->label);
 }
 
 static bool copy_executor(const struct stats_page *page, unsigned at, struct top_executor *ret)
@@ -329,7 +336,7 @@ static bool copy_executor(const struct stats_page *page, unsigned at, struct top
 				     .long_turns = load64(&e->long_turns),
 				     .longest_turn = load64(&e->longest_turn),
 				     .counts = copy_counts(&e->counts)};
-	copy_name(e, ret->name);
+	copy_text(e->name, STATS_NAME_WORDS, ret->name);
 	return ret->kind != STATS_NONE && ret->kind < TOP_KINDS;
 }
 
@@ -348,11 +355,12 @@ static bool copy_row(struct top_page *p, unsigned at, struct top_row *ret)
 	ret->counts = copy_counts(&r->counts);
 	if (ret->kind == STATS_PROCESSES && ret->id && ret->id <= INT32_MAX)
 		lane = lane_of(p, ret->id);
-	ret->has_work = ret->kind == STATS_THREADS || lane;
-	if (ret->has_work)
-		ret->work = copy_work(lane ? &lane->work : &r->work);
+	ret->work = copy_work(lane ? &lane->work : &r->work);
+	ret->has_work = ret->kind == STATS_THREADS || lane || ret->work.doing & STATS_GIVEN;
 	if (ret->kind == STATS_URING)
 		ret->ring = copy_ring(&r->ring);
+	if (ret->kind >= STATS_ALONE)
+		copy_alone(&r->alone, &ret->alone);
 	return true;
 }
 

@@ -14,7 +14,18 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { TOP_KIND_NONE, TOP_KIND_OTHER, TOP_KIND_THREADS, TOP_KIND_PROCESSES, TOP_KIND_URING, TOP_KINDS };
+enum {
+	TOP_KIND_NONE,
+	TOP_KIND_OTHER,
+	TOP_KIND_THREADS,
+	TOP_KIND_PROCESSES,
+	TOP_KIND_URING,
+	TOP_KIND_ALONE, /* from here on: those who run by themselves */
+	TOP_KIND_THREAD = TOP_KIND_ALONE,
+	TOP_KIND_PROCESS,
+	TOP_KIND_PROGRAM,
+	TOP_KINDS
+};
 
 struct top_counts {
 	uint64_t submitted, completed, failed, cancelled, timed_out, died;
@@ -31,6 +42,12 @@ struct top_ring {
 	uint32_t live, fibers;
 };
 
+struct top_alone {
+	uint64_t ended; /* us; 0: not yet */
+	int32_t code;
+	char label[48];
+};
+
 struct top_row {
 	unsigned at; /* its place in the page */
 	uint32_t kind, executor, number, id;
@@ -38,6 +55,7 @@ struct top_row {
 	struct top_work work;
 	struct top_counts counts;
 	struct top_ring ring;
+	struct top_alone alone;
 };
 
 struct top_executor {

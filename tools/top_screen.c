@@ -19,10 +19,9 @@ struct screen {
 static void draw_line(void *ctx, enum top_line kind, const char *text)
 {
 	struct screen *s = ctx;
-	static const attr_t attribute[] = {[TOP_LINE_TITLE] = A_NORMAL,
-					   [TOP_LINE_POOL] = A_BOLD,
-					   [TOP_LINE_HEAD] = A_REVERSE,
-					   [TOP_LINE_WORKER] = A_NORMAL};
+	static const attr_t attribute[] = {
+		[TOP_LINE_TITLE] = A_NORMAL,   [TOP_LINE_POOL] = A_BOLD,     [TOP_LINE_COUNTS] = A_NORMAL,
+		[TOP_LINE_HEAD] = A_UNDERLINE, [TOP_LINE_WORKER] = A_NORMAL, [TOP_LINE_IDLE] = A_DIM};
 	int row = s->at++ - s->first;
 
 	if (row < 0 || row >= LINES - 1)

@@ -9,7 +9,14 @@
 
 #include <stdio.h>
 
-enum top_line { TOP_LINE_TITLE, TOP_LINE_POOL, TOP_LINE_HEAD, TOP_LINE_WORKER };
+enum top_line {
+	TOP_LINE_TITLE,
+	TOP_LINE_POOL,
+	TOP_LINE_COUNTS,
+	TOP_LINE_HEAD,
+	TOP_LINE_WORKER,
+	TOP_LINE_IDLE
+};
 
 enum top_order { TOP_BY_NUMBER, TOP_BY_AGE, TOP_BY_RATE, TOP_ORDERS };
 

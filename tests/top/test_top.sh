@@ -61,12 +61,32 @@ case $1 in
 once)
 	start threads:2 processes:2
 	ask once
-	has once '^threads:2  runs  workers [0-9]+  queued 0  running 2 '
-	has once '^processes:2  runs  workers [0-9]+  queued 0  running 2 '
-	has once '^ +[01] +[0-9]+ (runs|waits) +[<>]?[0-9.]+[a-z]+ +0 +0  without_name'
+	has once "^weft-top: process $watched  up [0-9.]+[a-z]+  cpu [0-9]+%  watched threads:2 processes:2\$"
+	has once '^threads:2  workers [0-9]+  busy 2  running 2  queued 0$'
+	has once '^processes:2  workers [0-9]+  busy 2  running 2  queued 0$'
+	has once '^  in 0/s  done 0/s  total 0$'
+	has once '^ +[01] +[0-9]+ (runs|waits) +[<>]?[0-9.]+[a-z]+ +[0-9]+% +0 +0  without_name'
 	[ "$(grep -c ' by name$' "$dir/once.out")" -eq 2 ] || fail "the named tasks are not shown twice"
 	"$top" >"$dir/list.out"
 	grep -Eq "^ +$watched  watched  +threads:2  processes:2\$" "$dir/list.out" || fail "the list lacks $watched"
+	;;
+alone)
+	start threads:1 processes:1,sandbox=1 alone
+	ask once
+	has once '^processes:1.*  workers 1  busy 1  running 1  queued <=1$'
+	has once '^ +0 +[0-9]+ given +[<>]?[0-9.]+[a-z]+ +[0-9]+% +0 +0  without_name \(\+1 behind\)$'
+	for kind in thread process subprocess; do
+		has once "^weft_$kind  running 1\$"
+	done
+	has once '^ +0 +[0-9]+ (runs|waits) +[0-9.]+[a-z]+ +[0-9]+% +a thread +without_name$'
+	has once '^ +0 +[0-9]+ (runs|waits) +[0-9.]+[a-z]+ +[0-9]+% +a process +without_name$'
+	has once '^ +0 +[0-9]+ waits +[0-9.]+[a-z]+ +0% +sleep 1000 *$'
+	program=$(awk '/sleep 1000/ { print $2 }' "$dir/once.out")
+	kill -KILL "$program"
+	has once "^ +0 +$program ended +[0-9.]+[a-z]+ +(-|0%) +sleep 1000 *\$" # nobody has asked for its end
+	ask json
+	has json '"kind": "program"'
+	has json "\"id\": $program, \"state\": \"ended\""
 	;;
 json)
 	start threads:1 uring:1
@@ -134,7 +154,7 @@ screen)
 	[ $status -eq 3 ] || fail "it ended with $status, not 3, when the program did"
 	;;
 *)
-	echo "usage: test_top.sh once|json|refused|ended|other_user|screen" >&2
+	echo "usage: test_top.sh once|alone|json|refused|ended|other_user|screen" >&2
 	exit 2
 	;;
 esac

@@ -166,7 +166,7 @@ in_page() {
 # script_uses FILE: the probes of its clauses, and the highest argument of each, as a number of arguments.
 script_uses() {
 	awk '/^(usdt|uprobe|uretprobe|kprobe|tracepoint)/ { n = split($1, part, ":")
-			print (n == 4 && part[1] part[2] part[3] == "usdt$1weft") ? "" : "unknown " $1; probe = part[n]; most = 0 }
+			print (n == 4 && part[1] part[2] part[3] == "usdt$1weft") ? "" : $1 " 0"; probe = part[n]; most = 0 }
 		{ for (text = $0; match(text, /arg[0-9]+/); text = substr(text, RSTART + RLENGTH)) {
 			n = substr(text, RSTART + 3, RLENGTH - 3) + 1; most = n > most ? n : most } }
 		/^}/ { if (probe) print probe, most; probe = "" }' "$1" | sed '/^$/d'

@@ -93,7 +93,7 @@ TEST(a_page_of_another_kind_is_refused)
 	f.page->magic--;
 	f.page->version++;
 	CHECK_EQ(open_of(getpid(), why), -EPROTO);
-	CHECK(strstr(why, "version 2"));
+	CHECK(strstr(why, "version 3"));
 	f.page->version--;
 	f.page->size--;
 	CHECK_EQ(open_of(getpid(), why), -EPROTO);
@@ -137,9 +137,9 @@ static void lie(struct stats_page *page)
 		word[i] = seed;
 	}
 	for (int i = 0; i < STATS_EXECUTORS; i++)
-		page->executor[i].kind = (uint32_t)i % 6;
+		page->executor[i].kind = (uint32_t)i % (STATS_KINDS + 1);
 	for (int i = 0; i < STATS_ROWS; i++) {
-		page->row[i].kind = (uint32_t)i % 6;
+		page->row[i].kind = (uint32_t)i % (STATS_KINDS + 1);
 		page->row[i].executor = i % 7 ? (uint32_t)i % STATS_EXECUTORS : UINT32_MAX;
 		page->row[i].id = i % 50 ? 0 : (uint32_t)i;
 	}
