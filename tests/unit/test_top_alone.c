@@ -183,10 +183,8 @@ static int executors_of_a_fork(void)
 
 TEST(a_fork_shows_no_thread_of_its_parent)
 {
-	struct watched w;
-	weft_executor *ex;
-	weft_thread *t;
 	uint32_t *board;
+	weft_thread *t;
 	test_ref gate;
 	pid_t child;
 	int status;
@@ -194,7 +192,6 @@ TEST(a_fork_shows_no_thread_of_its_parent)
 	if (TEST_UNDER_TSAN)
 		SKIP("no threads in forks under TSan");
 	board = test_board(&gate);
-	REQUIRE_EQ(weft_executor_open(&ex, "threads:1"), 0);
 	t = start_thread("parent's", &gate);
 	REQUIRE(test_await(&board[TEST_GATE_STARTED], 1));
 	child = fork();
@@ -202,13 +199,8 @@ TEST(a_fork_shows_no_thread_of_its_parent)
 		_exit(executors_of_a_fork());
 	REQUIRE_EQ(waitpid(child, &status, 0), child);
 	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 1);
-	w = watch();
-	REQUIRE(look(&w, TOP_KIND_THREAD));
-	CHECK_EQ(look(&w, TOP_KIND_THREAD)->n, 1);
 	test_set(&board[TEST_GATE_OPEN], 1);
 	end_thread(t);
-	unwatch(&w);
-	weft_executor_free(ex);
 }
 
 /* ---- weft_process ---- */
