@@ -259,6 +259,8 @@ struct stats_row *weft__stats_row_open(const weft_executor *ex, enum stats_kind 
 
 void weft__stats_row_close(struct stats_row *row)
 {
+	if (!row)
+		return;
 	weft__lock(&own.lock);
 	if (is_in_page(row)) {
 		bool alone = atom_load(&row->kind, relaxed) >= STATS_ALONE;
@@ -301,6 +303,8 @@ struct stats_row *weft__stats_alone_open(enum stats_kind kind, int id, uintptr_t
 	struct stats_row *row = NULL;
 	bool made;
 
+	if (!WEFT__SHOWS_ALONE)
+		return NULL;
 	weft__lock(&own.lock);
 	made = kind != STATS_THREAD && need_page();
 	if (own.page)
@@ -328,6 +332,8 @@ void weft__stats_alone_end(struct stats_row *row, int code)
 {
 	struct stats_executor *part;
 
+	if (!row)
+		return;
 	weft__lock(&own.lock);
 	if (is_in_page(row)) {
 		part = &own.page->executor[atom_load(&row->executor, relaxed)];

@@ -27,6 +27,13 @@ struct stats_row *weft__stats_row_open(const weft_executor *ex, enum stats_kind 
 				       int id);
 void weft__stats_row_close(struct stats_row *row); /* NULL is fine */
 
+/* Models are compiled without those who run by themselves, as without probe.h. */
+#ifdef WEFT__NO_PROBES
+#define WEFT__SHOWS_ALONE false
+#else
+#define WEFT__SHOWS_ALONE true
+#endif
+
 /* A row for who runs by himself, as a thread, process or program: id of it, the function if there is one, what it is
  * called. A thread gets one only where there is a page; when one is made weft__threads_show is called. */
 struct stats_row *weft__stats_alone_open(enum stats_kind kind, int id, uintptr_t fn, const char *label);

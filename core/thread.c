@@ -87,6 +87,8 @@ void weft__threads_show(void)
 
 static void begin_to_live(weft_thread *t)
 {
+	if (!WEFT__SHOWS_ALONE)
+		return;
 	weft__lock(&living.lock);
 	t->tid = gettid();
 	list_append(&living.list, &t->node);
@@ -97,7 +99,7 @@ static void begin_to_live(weft_thread *t)
 /* Before its future is done, so that who has waited finds it gone. In a fork that it made, it is in no list. */
 static void end_to_live(weft_thread *t, int status)
 {
-	if (weft__forked(t->generation))
+	if (!t->tid || weft__forked(t->generation))
 		return;
 	weft__lock(&living.lock);
 	list_remove(&living.list, &t->node);

@@ -332,7 +332,7 @@ static void write_all(struct writer *w)
 {
 	const struct trace *t = w->words.t;
 
-	fputs("{\"displayTimeUnit\":\"ns\",\"traceEvents\":[", w->words.out);
+	fputs("{\"traceEvents\":[", w->words.out);
 	write_names(w);
 	for (size_t i = 0; i < t->n; i++)
 		write_event(w, i);

@@ -32,12 +32,17 @@ static void draw_line(void *ctx, enum top_line kind, const char *text)
 
 static void draw(struct screen *s, const struct top_picture *p)
 {
+	int below;
+
 	erase();
 	s->at = 0;
 	top_text(p, &s->view, draw_line, s);
+	below = s->at - s->first - (LINES - 1);
 	attrset(A_REVERSE);
 	mvprintw(LINES - 1, 0, " q quit  s sort (%s)  i %s idle  up, down scroll ",
 		 order_names[s->view.order], s->view.hides_idle ? "show" : "hide");
+	if (below > 0)
+		printw(" %d more lines ", below);
 	attrset(A_NORMAL);
 	refresh();
 }

@@ -128,15 +128,25 @@ static void add(char *text, size_t size, const char *what, uint64_t n)
 static void put_counts(const struct out *o, const struct top_pool *p)
 {
 	char in[24], done[24], more[160] = "";
-	bool alone = p->executor->kind >= TOP_KIND_ALONE;
 
 	add(more, sizeof more, "failed", p->counts.failed);
 	add(more, sizeof more, "cancelled", p->counts.cancelled);
 	add(more, sizeof more, "timed out", p->counts.timed_out);
-	add(more, sizeof more, alone ? "killed" : "died", p->counts.died);
+	add(more, sizeof more, "died", p->counts.died);
 	add(more, sizeof more, "deaths", p->executor->deaths);
-	put(o, TOP_LINE_COUNTS, "  in %s/s  %s %s/s  total %" PRIu64 "%s", rate_text(p->submit_rate, in),
-	    alone ? "ended" : "done", rate_text(p->rate, done), p->counts.completed, more);
+	put(o, TOP_LINE_COUNTS, "  in %s/s  done %s/s  total %" PRIu64 "%s", rate_text(p->submit_rate, in),
+	    rate_text(p->rate, done), p->counts.completed, more);
+}
+
+/* Of those who run by themselves. */
+static void put_alone(const struct out *o, const struct top_pool *p)
+{
+	char more[160] = "";
+
+	add(more, sizeof more, "failed", p->counts.failed);
+	add(more, sizeof more, "killed", p->counts.died);
+	put(o, TOP_LINE_POOL, "%s  running %" PRIu64 "  started %" PRIu64 "  ended %" PRIu64 "%s",
+	    p->executor->name, p->running, p->counts.submitted, p->counts.completed, more);
 }
 
 static void put_ring(const struct out *o, const struct top_pool *p)
@@ -165,17 +175,13 @@ static bool is_busy(const struct top_worker *w)
 static void put_pool(const struct out *o, const struct top_pool *p)
 {
 	const struct top_executor *e = p->executor;
-	const char *how = e->how ? how_name(e->how) : "";
 	unsigned busy = 0;
 
 	for (unsigned i = 0; i < p->n; i++)
 		busy += is_busy(&p->worker[i]);
-	if (e->kind >= TOP_KIND_ALONE)
-		put(o, TOP_LINE_POOL, "%s  running %" PRIu64, e->name, p->running);
-	else
-		put(o, TOP_LINE_POOL, "%s%s%s  workers %u  busy %u  running %" PRIu64 "  queued %s%" PRIu64,
-		    e->name, *how ? "  " : "", how, p->up, busy, p->running, p->queued_is_guess ? "<=" : "",
-		    p->queued);
+	put(o, TOP_LINE_POOL, "%s%s%s  workers %u  busy %u  running %" PRIu64 "  queued %s%" PRIu64, e->name,
+	    e->how ? "  " : "", e->how ? how_name(e->how) : "", p->up, busy, p->running,
+	    p->queued_is_guess ? "<=" : "", p->queued);
 	put_counts(o, p);
 	if (e->kind == TOP_KIND_URING)
 		put_ring(o, p);
@@ -252,7 +258,10 @@ void top_text(const struct top_picture *p, const struct top_view *view,
 		put(&o, TOP_LINE_TITLE, "%u workers have found no room in the page", p->unseen);
 	for (unsigned i = 0; i < p->n; i++) {
 		put(&o, TOP_LINE_TITLE, "%s", "");
-		put_pool(&o, &p->pool[i]);
+		if (p->pool[i].executor->kind >= TOP_KIND_ALONE)
+			put_alone(&o, &p->pool[i]);
+		else
+			put_pool(&o, &p->pool[i]);
 		put_workers(&o, &p->pool[i], view);
 	}
 }

@@ -76,7 +76,7 @@ alone)
 	has once '^processes:1.*  workers 1  busy 1  running 1  queued <=1$'
 	has once '^ +0 +[0-9]+ given +[<>]?[0-9.]+[a-z]+ +[0-9]+% +0 +0  without_name \(\+1 behind\)$'
 	for kind in thread process subprocess; do
-		has once "^weft_$kind  running 1\$"
+		has once "^weft_$kind  running 1  started 1  ended 0\$"
 	done
 	has once '^ +0 +[0-9]+ (runs|waits) +[0-9.]+[a-z]+ +[0-9]+% +a thread +without_name$'
 	has once '^ +0 +[0-9]+ (runs|waits) +[0-9.]+[a-z]+ +[0-9]+% +a process +without_name$'

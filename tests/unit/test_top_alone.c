@@ -66,8 +66,8 @@ static const struct top_worker *await(struct watched *w, uint32_t kind, enum top
 	do {
 		test_sleep_ms(1);
 		p = look(w, kind);
-		REQUIRE(p && p->n);
-	} while (p->worker[0].state != state && weft_now() < until);
+	} while ((!p || !p->n || p->worker[0].state != state) && weft_now() < until);
+	REQUIRE(p && p->n);
 	CHECK_EQ(p->worker[0].state, state);
 	return &p->worker[0];
 }
