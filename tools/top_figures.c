@@ -254,10 +254,12 @@ static void describe(struct top_watch *w, const struct top_row *row, struct top_
 		describe_alone(w, row, known, proc.state, ret);
 	else if (row->kind == TOP_KIND_URING)
 		describe_ring(w, row, ret);
+	else if (row->kind == TOP_KIND_PROCESSES && !row->id)
+		ret->state = TOP_DOWN;
 	else if (row->has_work)
 		describe_work(w, row, ret);
 	else
-		ret->state = row->id ? TOP_UNKNOWN : TOP_DOWN;
+		ret->state = TOP_UNKNOWN;
 }
 
 /* ---- One executor ---- */

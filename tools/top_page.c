@@ -353,9 +353,13 @@ static bool copy_row(struct top_page *p, unsigned at, struct top_row *ret)
 	if (ret->kind == STATS_NONE || ret->kind >= TOP_KINDS || ret->executor >= STATS_EXECUTORS)
 		return false;
 	ret->counts = copy_counts(&r->counts);
-	if (ret->kind == STATS_PROCESSES && ret->id && ret->id <= INT32_MAX)
+	ret->work = copy_work(&r->work);
+	/* A worker that has just started may not be in its sandbox yet, and has a lane that says nothing. */
+	if (ret->kind == STATS_PROCESSES && !(ret->work.doing & STATS_GIVEN) && ret->id &&
+	    ret->id <= INT32_MAX)
 		lane = lane_of(p, ret->id);
-	ret->work = copy_work(lane ? &lane->work : &r->work);
+	if (lane)
+		ret->work = copy_work(&lane->work);
 	ret->has_work = ret->kind == STATS_THREADS || lane || ret->work.doing & STATS_GIVEN;
 	if (ret->kind == STATS_URING)
 		ret->ring = copy_ring(&r->ring);

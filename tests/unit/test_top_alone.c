@@ -298,9 +298,13 @@ TEST(of_a_worker_in_a_sandbox_it_is_shown_what_it_was_given)
 	weft_task first = {.fn = sleep_fn, .arg = &moment, .arg_size = sizeof moment}, t[3];
 	const struct top_worker *worker;
 	weft_executor *ex;
+	struct weft_stats s;
 	struct watched w;
+	int err = weft_executor_open(&ex, "processes:1,sandbox=1");
 
-	REQUIRE_EQ(weft_executor_open(&ex, "processes:1,sandbox=1"), 0);
+	if (err == -ENOTSUP)
+		SKIP("no seccomp filters here");
+	REQUIRE_EQ(err, 0);
 	w = watch();
 	REQUIRE_EQ(weft_submit(ex, &first), 0);
 	test_wait(weft_task_future(&first));
@@ -314,6 +318,9 @@ TEST(of_a_worker_in_a_sandbox_it_is_shown_what_it_was_given)
 				   .name = i ? NULL : "victim"};
 		REQUIRE_EQ(weft_submit(ex, &t[i]), 0);
 	}
+	for (weft_time until = test_soon();
+	     !weft_executor_stats(ex, &s) && s.queued > 2 && weft_now() < until;)
+		test_sleep_ms(1); /* the first has begun */
 	worker = await(&w, TOP_KIND_PROCESSES, TOP_GIVEN);
 	CHECK(!strcmp(worker->task, "victim"));
 	CHECK_EQ(worker->on_top, 2);
