@@ -21,6 +21,9 @@
 #ifdef STAP_PROBE1
 #ifdef __clang__ /* the macros of <sys/sdt.h> leave out what "..." stands for; clang sees them here */
 #pragma clang diagnostic ignored "-Wgnu-zero-variadic-macro-arguments"
+#if __has_warning("-Wc23-extensions") /* clang 19 counts it among these */
+#pragma clang diagnostic ignored "-Wc23-extensions"
+#endif
 #endif
 #define WEFT__USDT(n, name, ...) STAP_PROBE##n(weft, name, __VA_ARGS__)
 #else
