@@ -95,7 +95,8 @@ static uint64_t name(struct parser *p)
 	const uint64_t *value = find_variable(p->at, length);
 
 	p->at += length;
-	return *value; /* Bug: it may be unknown */
+	/* Bug: it may be unknown. Volatile, or compilers count on its being known, and do not look at all. */
+	return *(const volatile uint64_t *)value;
 }
 
 static uint64_t atom(struct parser *p)

@@ -54,7 +54,7 @@ static void draw_slice(FILE *out, const struct loaded *t, const struct slice *s,
 	const char *name = t->names[s->name];
 	double x = x_of(t, s->from), width = x_of(t, s->to) - x;
 
-	y += (double)(s->depth * ROW);
+	y += (double)s->depth * ROW;
 	width = width < 0.5 ? 0.5 : width;
 	fprintf(out, "<g><title>");
 	text(out, name);
@@ -123,7 +123,7 @@ static void draw_times(FILE *out, const struct loaded *t, double bottom)
 
 static double height_of(const struct lane *l)
 {
-	return (double)((l->depth ? l->depth : 1) * ROW);
+	return (double)(l->depth ? l->depth : 1) * ROW;
 }
 
 void svg(const struct loaded *t, FILE *out)
