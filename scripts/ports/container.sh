@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 what='as in a container: system calls and capabilities as Docker has them, 64 MiB of /dev/shm, own process numbers'
 options='-DWEFT_WERROR=ON -DWEFT_BUILD_MODELS=OFF'
-only='^(unit|contract|crash|sweep|fuzz|storm|trace|top|examples|lessons|tour|howto)\.'
+only='^(unit|contract|crash|sweep|fuzz|storm|swarm|trace|top|examples|lessons|tour|howto)\.'
 without='\.(threads|processes):[18]\.' # one kind of each is enough
 
 prepare() {

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 what='a kernel without io_uring: its calls are answered with ENOSYS'
 options='-DWEFT_WERROR=ON -DWEFT_BUILD_MODELS=OFF'
-only='^(unit|contract|crash|sweep|fuzz|storm|trace|top|examples|lessons|tour|howto)\.'
+only='^(unit|contract|crash|sweep|fuzz|storm|swarm|trace|top|examples|lessons|tour|howto)\.'
 without='\.(threads|processes):[18]\.' # they have no ring; one kind of each is enough
 
 prepare() {
