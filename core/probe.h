@@ -59,6 +59,21 @@ static inline void weft__probe_submit(const weft_task *t, const void *ex, const 
 		weft__trace_submit(t, ex, executor);
 }
 
+/* A task goes to a rank of a job. May hold locks. */
+static inline void weft__probe_sent(const weft_task *t, unsigned rank)
+{
+	if (weft__probed())
+		weft__trace_record(WEFT__TRACE_SENT, (uintptr_t)t, t->name ? weft__trace_name(t->name) : 0,
+				   rank);
+}
+
+/* On that rank, t does what rank 0 knows as id; before it is submitted there. */
+static inline void weft__probe_taken(const weft_task *t, uint64_t id)
+{
+	if (weft__probed())
+		weft__trace_record(WEFT__TRACE_TAKEN, (uintptr_t)t, 0, id);
+}
+
 /* The calling thread, or fiber, begins the body of t, which its submitter knows as id. Name: one that was given in
  * another process, or 0. */
 static inline void weft__probe_start(const void *id, const weft_task *t, uint32_t name)

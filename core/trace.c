@@ -57,7 +57,7 @@ static _Thread_local struct mine {
 
 /* ---- In and out ---- */
 
-static atom_u32 *enter(void)
+atom_u32 *weft__trace_enter(void)
 {
 	static atom_u32 threads;
 	atom_u32 *in;
@@ -76,7 +76,7 @@ static atom_u32 *enter(void)
 	return NULL;
 }
 
-static void leave(atom_u32 *in)
+void weft__trace_leave(atom_u32 *in)
 {
 	/* T3 release: pairs with switch_off. */
 	atom_sub(in, 1, release);
@@ -183,12 +183,12 @@ static void write_event(enum weft__trace_kind kind, uint64_t id, uint32_t a, uin
 
 void weft__trace_record(enum weft__trace_kind kind, uint64_t id, uint32_t a, uint64_t b)
 {
-	atom_u32 *in = enter();
+	atom_u32 *in = weft__trace_enter();
 
 	if (!in)
 		return;
 	write_event(kind, id, a, b);
-	leave(in);
+	weft__trace_leave(in);
 }
 
 /* ---- Names ---- */
@@ -204,10 +204,8 @@ static uint64_t hash(const char *text, size_t *ret_size)
 	return h ? h : 1;
 }
 
-/* By one who is in. The number of the text; 0: there is no room. */
-static uint32_t number_of(const char *text)
+uint32_t weft__trace_number(struct trace_name *table, const char *text)
 {
-	struct trace_name *table = weft__trace.head->name;
 	size_t size;
 	uint64_t key = hash(text, &size);
 
@@ -292,13 +290,13 @@ static uint32_t number_of_function(weft_fn *fn)
 
 uint32_t weft__trace_name(const char *text)
 {
-	atom_u32 *in = enter();
+	atom_u32 *in = weft__trace_enter();
 	uint32_t number;
 
 	if (!in)
 		return 0;
-	number = number_of(text);
-	leave(in);
+	number = weft__trace_number(weft__trace.head->name, text);
+	weft__trace_leave(in);
 	return number;
 }
 

@@ -17,7 +17,7 @@
 
 #include <stddef.h>
 
-#define TRACE_MAGIC UINT64_C(0x3130776172746657) /* "Wftraw01" */
+#define TRACE_MAGIC UINT64_C(0x3230776172746657) /* "Wftraw02" */
 
 enum {
 	TRACE_NAMES = 1024, /* a power of two */
@@ -25,7 +25,8 @@ enum {
 	TRACE_EVENTS = 510,  /* in a chunk */
 	TRACE_FILE_MAX = 36, /* of a file, in the name of a function: FILE+0xOFFSET */
 	TRACE_COMM = 16,
-	TRACE_PATH = 256
+	TRACE_PATH = 256,
+	TRACE_HOST = 64
 };
 
 struct trace_event {
@@ -42,7 +43,9 @@ struct trace_chunk {
 	int32_t pid, tid;
 	int32_t program; /* the process whose addresses its tasks have */
 	char process[TRACE_COMM], thread[TRACE_COMM];
-	uint32_t rest[3];
+	uint32_t rank; /* 0, or that of a job of several machines whose thread it is */
+	uint32_t host; /* the name of its machine, as the names of events; 0: this one */
+	uint32_t rest;
 	struct trace_event event[TRACE_EVENTS];
 };
 
@@ -54,15 +57,24 @@ struct trace_name {
 	char text[TRACE_NAME_MAX + 1];
 };
 
+/* How far a rank's clock was ahead of that of rank 0, when it showed that time. */
+struct trace_clock {
+	int64_t time, ahead;
+	int64_t error; /* at most so much; 0: nothing is known */
+};
+
 struct trace_head {
 	uint64_t magic;
 	uint64_t size; /* bytes, of the file */
 	int32_t pid;   /* of the program */
 	uint32_t n_chunks;
-	int64_t began, began_wall;  /* CLOCK_MONOTONIC, CLOCK_REALTIME */
-	char program[TRACE_PATH];   /* its path */
-	struct weft__token id;      /* whose build-id is that of its file */
-	_Alignas(64) atom_u32 next; /* chunks that were given out, and more once there are none */
+	int64_t began, began_wall; /* CLOCK_MONOTONIC, CLOCK_REALTIME */
+	char program[TRACE_PATH];  /* its path */
+	struct weft__token id;     /* whose build-id is that of its file */
+	char host[TRACE_HOST];
+	uint32_t rank;               /* 0, or whose part of a trace this is */
+	struct trace_clock clock[2]; /* of such a part: at the beginning, and the last time */
+	_Alignas(64) atom_u32 next;  /* chunks that were given out, and more once there are none */
 	atom_u32 closed;
 	atom_u64 dropped; /* by threads that never got a chunk */
 	atom_u64 full_at; /* time of the first event that was dropped; 0: none was */

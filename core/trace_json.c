@@ -178,17 +178,20 @@ static void write_start(struct writer *w, const struct trace_item *item)
 		trace_span(&w->words, "b", item);
 }
 
-static void write_end(struct writer *w, const struct trace_item *item)
+static void write_end(struct writer *w, size_t at)
 {
+	const struct trace_item *item = &w->words.t->item[at];
 	const struct trace_life *life = &w->words.t->life[item->life];
 	char args[32];
 
 	if (!life->starts) /* its start was dropped */
 		return;
-	if (life->taker != TRACE_NONE)
-		trace_arrow(&w->words, "s", item, TRACE_TO_TAKER);
 	snprintf(args, sizeof args, "\"status\":%d", (int)item->e.a);
+	if (at == life->last_end && life->taker != TRACE_NONE)
+		trace_arrow(&w->words, "s", item, TRACE_TO_TAKER);
 	pop(w, item, WEFT__TRACE_START, item->life, args);
+	if (at != life->last_end)
+		return;
 	trace_span(&w->words, "e", item);
 	add_to_counter(w, item, 0, -1);
 }
@@ -223,6 +226,17 @@ static void write_counted(struct writer *w, const struct trace_item *item, const
 	fprintf(w->words.out, ",\"args\":{\"%s\":%u}}", unit, item->e.a);
 }
 
+/* On its way: from rank 0, or taken by a rank. */
+static void write_step(struct writer *w, size_t at, const char *what)
+{
+	const struct trace_item *item = &w->words.t->item[at];
+	const struct trace_life *life = &w->words.t->life[item->life];
+
+	trace_tick(&w->words, at, what);
+	if (life->submitted && life->starts && at < life->last_start)
+		trace_arrow(&w->words, "t", item, TRACE_TO_START);
+}
+
 static void write_kill(struct writer *w, const struct trace_item *item)
 {
 	const struct trace_lane *lane = main_lane_of(w, (int32_t)item->e.id);
@@ -246,7 +260,7 @@ static void write_event(struct writer *w, size_t at)
 		write_start(w, item);
 		return;
 	case WEFT__TRACE_END:
-		write_end(w, item);
+		write_end(w, at);
 		return;
 	case WEFT__TRACE_DONE:
 		write_done(w, item);
@@ -280,6 +294,12 @@ static void write_event(struct writer *w, size_t at)
 	case WEFT__TRACE_DEATH:
 		write_death(w, item);
 		return;
+	case WEFT__TRACE_SENT:
+		write_step(w, at, "send ");
+		return;
+	case WEFT__TRACE_TAKEN:
+		write_step(w, at, "take ");
+		return;
 	case WEFT__TRACE_MARK:
 		trace_instant(&w->words, &w->words.t->lane[item->lane], item->e.time,
 			      w->words.t->name[item->e.a <= TRACE_NAMES ? item->e.a : 0]);
@@ -305,9 +325,13 @@ static void write_names(struct writer *w)
 {
 	for (uint32_t i = 0; i < w->words.t->n_lanes; i++) {
 		const struct trace_lane *lane = &w->words.t->lane[i];
-		char process[TRACE_COMM + 16];
+		char process[TRACE_NAME_ROOM + 64];
 
-		snprintf(process, sizeof process, "%s %d", lane->process, lane->pid);
+		if (lane->rank)
+			snprintf(process, sizeof process, "rank %u on %s: %s %d", lane->rank,
+				 w->words.t->name[lane->host], lane->process, lane->real);
+		else
+			snprintf(process, sizeof process, "%s %d", lane->process, lane->pid);
 		if (is_first(w, i))
 			trace_metadata(&w->words, "process_name", lane, process);
 		trace_metadata(&w->words, "thread_name", lane, *lane->thread ? lane->thread : lane->process);

@@ -4,7 +4,9 @@
  * written to it, or still be writing. So everything is copied, and numbers are checked before they lead anywhere.
  *
  * Which events belong together follows from their times: an address is that of one task from its submission to its
- * end. T1 is that of trace.c.
+ * end. A rank of a job runs what rank 0 has submitted as a task of its own, which it has said to be that one: so
+ * both have one life. Should clocks differ by more than the way takes, they are not brought together.
+ * T1 is that of trace.c.
  */
 #include "trace_link.h"
 
@@ -54,6 +56,13 @@ uint32_t trace_map_find(const struct trace_map *m, uint64_t a, uint64_t b)
 
 /* ---- Reading ---- */
 
+enum { PID_LIMIT = 1 << 22 }; /* of Linux: greater numbers are free */
+
+static uint32_t name_of(uint32_t a)
+{
+	return a <= TRACE_NAMES ? a : 0;
+}
+
 static uint32_t least(uint64_t a, uint64_t b)
 {
 	return (uint32_t)(a < b ? a : b);
@@ -82,6 +91,7 @@ static void copy_text(char *to, const char *from, size_t size)
 static void read_head(struct trace *t, const struct trace_head *h)
 {
 	t->pid = h->pid;
+	t->rank = h->rank;
 	t->began = h->began;
 	t->began_wall = h->began_wall;
 	t->id = h->id;
@@ -98,19 +108,43 @@ static void read_head(struct trace *t, const struct trace_head *h)
 	trace_symbols_find(t);
 }
 
-static struct trace_lane *add_lane(struct trace *t, struct trace_map *lanes, int32_t pid, int32_t tid)
+/* The number by which a process is shown: its own, unless one of another rank has it. */
+static int32_t shown_pid(const struct trace *t, uint32_t rank, int32_t pid)
 {
-	uint32_t i = trace_map_put(lanes, (uint32_t)pid, (uint32_t)tid);
+	int32_t next = PID_LIMIT;
+	bool taken = false;
 
-	if (i == t->n_lanes)
-		t->lane[t->n_lanes++] = (struct trace_lane){.pid = pid, .tid = tid};
-	return &t->lane[i];
+	for (uint32_t i = 0; i < t->n_lanes; i++) {
+		const struct trace_lane *lane = &t->lane[i];
+
+		if (lane->rank == rank && lane->real == pid)
+			return lane->pid;
+		taken |= lane->pid == pid;
+		if (lane->pid >= next && lane->pid < INT32_MAX)
+			next = lane->pid + 1;
+	}
+	return taken ? next : pid;
+}
+
+static struct trace_lane *add_lane(struct trace *t, struct trace_map *lanes, uint32_t rank, int32_t pid,
+				   int32_t tid)
+{
+	uint32_t i = trace_map_put(lanes, (uint64_t)rank << 32 | (uint32_t)pid, (uint32_t)tid);
+	int32_t shown;
+
+	if (i < t->n_lanes)
+		return &t->lane[i];
+	shown = shown_pid(t, rank, pid);
+	t->lane[t->n_lanes] =
+		(struct trace_lane){.pid = shown, .tid = tid == pid ? shown : tid, .real = pid, .rank = rank};
+	return &t->lane[t->n_lanes++];
 }
 
 static void read_chunk(struct trace *t, struct trace_map *lanes, const struct trace_chunk *c, uint32_t n)
 {
-	struct trace_lane *lane = add_lane(t, lanes, c->pid, c->tid);
+	struct trace_lane *lane = add_lane(t, lanes, c->rank ? c->rank : t->rank, c->pid, c->tid);
 
+	lane->host = name_of(c->host);
 	copy_text(lane->process, c->process, sizeof lane->process);
 	copy_text(lane->thread, c->thread, sizeof lane->thread);
 	/* Relaxed: a figure for people. */
@@ -140,7 +174,8 @@ static size_t count(const struct trace *t, uint32_t kind)
 	return n;
 }
 
-/* One lane more for each process whose death is told of, and which has not written. */
+/* One lane more for each process whose death is told of, and which has not written; and from here on a process that is
+ * told of is known by the number that is shown. */
 static int add_dead(struct trace *t)
 {
 	size_t deaths = count(t, WEFT__TRACE_DEATH);
@@ -153,18 +188,25 @@ static int add_dead(struct trace *t)
 	if (trace_map_init(&lanes, t->n_lanes + deaths))
 		return -ENOMEM;
 	for (uint32_t i = 0; i < t->n_lanes; i++)
-		trace_map_put(&lanes, (uint32_t)t->lane[i].pid, (uint32_t)t->lane[i].tid);
+		trace_map_put(
+			&lanes, (uint64_t)t->lane[i].rank << 32 | (uint32_t)t->lane[i].real,
+			(uint32_t)(t->lane[i].tid == t->lane[i].pid ? t->lane[i].real : t->lane[i].tid));
 	for (size_t i = 0; i < t->n; i++) {
+		const struct trace_lane *teller = &t->lane[t->item[i].lane];
 		int32_t pid = (int32_t)t->item[i].e.id;
 		uint32_t before = t->n_lanes;
 
 		if (t->item[i].e.kind != WEFT__TRACE_DEATH)
 			continue;
-		add_lane(t, &lanes, pid, pid);
+		add_lane(t, &lanes, teller->rank, pid, pid)->host = teller->host;
 		if (t->n_lanes != before)
 			strcpy(t->lane[before].process, "weft-worker");
 	}
 	trace_map_fini(&lanes);
+	for (size_t i = 0; i < t->n; i++)
+		if (t->item[i].e.kind == WEFT__TRACE_DEATH || t->item[i].e.kind == WEFT__TRACE_KILL)
+			t->item[i].e.id = (uint32_t)shown_pid(t, t->lane[t->item[i].lane].rank,
+							      (int32_t)t->item[i].e.id);
 	return 0;
 }
 
@@ -197,13 +239,27 @@ struct linker {
 	struct trace *t;
 	struct trace_map tasks, executors;
 	uint32_t *current; /* of each task: the life that it is in */
+	/* Of each task: does it do one of rank 0? Then it is LENT once it has been submitted there. */
+	enum { OWN, TO_BE_LENT, LENT } * lent;
 };
+
+/* Whose addresses the events of this lane have. */
+static uint64_t program_of(const struct linker *l, const struct trace_item *item)
+{
+	return (uint64_t)l->t->lane[item->lane].rank << 32 | item->life;
+}
+
+static bool is_of_task(uint32_t kind)
+{
+	return (kind >= WEFT__TRACE_SUBMIT && kind <= WEFT__TRACE_GOT) || kind == WEFT__TRACE_SENT ||
+	       kind == WEFT__TRACE_TAKEN;
+}
 
 /* The life of the task that an event is about; a new one, if it is the first that is heard of it. */
 static struct trace_life *live(struct linker *l, struct trace_item *item, bool anew)
 {
 	struct trace *t = l->t;
-	uint32_t before = l->tasks.n, task = trace_map_put(&l->tasks, item->e.id, item->life);
+	uint32_t before = l->tasks.n, task = trace_map_put(&l->tasks, item->e.id, program_of(l, item));
 
 	if (anew || l->tasks.n != before) {
 		l->current[task] = t->n_lives;
@@ -213,14 +269,9 @@ static struct trace_life *live(struct linker *l, struct trace_item *item, bool a
 	return &t->life[item->life];
 }
 
-static uint32_t name_of(uint32_t a)
-{
-	return a <= TRACE_NAMES ? a : 0;
-}
-
 static void link_submit(struct linker *l, struct trace_item *item)
 {
-	uint32_t before = l->executors.n, ex = trace_map_put(&l->executors, item->e.b, item->life);
+	uint32_t before = l->executors.n, ex = trace_map_put(&l->executors, item->e.b, program_of(l, item));
 	struct trace_life *life = live(l, item, true);
 
 	if (l->executors.n != before)
@@ -229,7 +280,7 @@ static void link_submit(struct linker *l, struct trace_item *item)
 	life->executor = ex;
 }
 
-static void link_start(struct linker *l, struct trace_item *item)
+static void link_start(struct linker *l, struct trace_item *item, uint32_t at)
 {
 	struct trace_life *life = live(l, item, false);
 
@@ -238,25 +289,75 @@ static void link_start(struct linker *l, struct trace_item *item)
 		life = live(l, item, true);
 	if (!life->starts++)
 		life->started = item->e.time;
-	life->name = name_of(item->e.a);
+	life->name = life->given ? life->given : name_of(item->e.a);
+	life->last_start = at;
 	item->e.a = life->starts; /* which of them */
+}
+
+/* A worker of a rank that is lost may end a task, too, which somebody else has run or will run. */
+static void link_end(struct linker *l, struct trace_item *item, uint32_t at)
+{
+	struct trace_life *life = live(l, item, false);
+
+	if (life->done && life->ended)
+		return;
+	life->ended = item->e.time;
+	life->last_end = at;
+	life->status = (int32_t)item->e.a;
+}
+
+/* From here on a task of a rank is in the life of that of rank 0 which it does; if that one is there to be found. */
+static void link_taken(struct linker *l, struct trace_item *item)
+{
+	uint64_t caller = l->t->rank ? UINT64_MAX : (uint32_t)l->t->pid;
+	uint32_t theirs = trace_map_find(&l->tasks, item->e.b, caller);
+	uint32_t task = trace_map_put(&l->tasks, item->e.id, program_of(l, item));
+
+	if (theirs == TRACE_NONE || l->t->life[l->current[theirs]].done)
+		live(l, item, true);
+	else
+		item->life = l->current[task] = l->current[theirs];
+	l->lent[task] = TO_BE_LENT;
+}
+
+/* Of what a lent task goes through on its rank, only its start and its end count: the rest is for rank 0 to say. */
+static bool is_hushed(struct linker *l, const struct trace_item *item)
+{
+	uint32_t task = trace_map_find(&l->tasks, item->e.id, program_of(l, item));
+
+	if (task == TRACE_NONE || l->lent[task] == OWN)
+		return false;
+	if (item->e.kind == WEFT__TRACE_SUBMIT) {
+		l->lent[task] =
+			l->lent[task] == TO_BE_LENT ? LENT : OWN; /* another one, which has got its memory */
+		return l->lent[task] == LENT;
+	}
+	return item->e.kind == WEFT__TRACE_DONE ||
+	       (item->e.kind >= WEFT__TRACE_WAIT && item->e.kind <= WEFT__TRACE_GOT);
 }
 
 static void link_item(struct linker *l, struct trace_item *item, uint32_t at)
 {
 	struct trace_life *life;
 
+	if (is_of_task(item->e.kind) && is_hushed(l, item))
+		item->e.kind = WEFT__TRACE_NOTHING;
 	switch (item->e.kind) {
 	case WEFT__TRACE_SUBMIT:
 		link_submit(l, item);
 		return;
 	case WEFT__TRACE_START:
-		link_start(l, item);
+		link_start(l, item, at);
+		return;
+	case WEFT__TRACE_SENT:
+		life = live(l, item, false);
+		life->given = life->name = name_of(item->e.a);
+		return;
+	case WEFT__TRACE_TAKEN:
+		link_taken(l, item);
 		return;
 	case WEFT__TRACE_END:
-		life = live(l, item, false);
-		life->ended = item->e.time;
-		life->status = (int32_t)item->e.a;
+		link_end(l, item, at);
 		return;
 	case WEFT__TRACE_DONE:
 		life = live(l, item, false);
@@ -285,11 +386,12 @@ static int link_all(struct trace *t)
 	int err = -ENOMEM;
 
 	for (size_t i = 0; i < t->n; i++)
-		of_tasks += t->item[i].e.kind >= WEFT__TRACE_SUBMIT && t->item[i].e.kind <= WEFT__TRACE_GOT;
+		of_tasks += is_of_task(t->item[i].e.kind);
 	t->life = calloc(of_tasks + 1, sizeof *t->life);
 	t->executor = calloc(submits + 1, sizeof *t->executor);
 	l.current = calloc(of_tasks + 1, sizeof *l.current);
-	if (t->life && t->executor && l.current && !trace_map_init(&l.tasks, of_tasks + 1) &&
+	l.lent = calloc(of_tasks + 1, sizeof *l.lent);
+	if (t->life && t->executor && l.current && l.lent && !trace_map_init(&l.tasks, of_tasks + 1) &&
 	    !trace_map_init(&l.executors, submits + 1)) {
 		for (size_t i = 0; i < t->n; i++)
 			link_item(&l, &t->item[i], (uint32_t)i);
@@ -298,6 +400,7 @@ static int link_all(struct trace *t)
 	trace_map_fini(&l.tasks);
 	trace_map_fini(&l.executors);
 	free(l.current);
+	free(l.lent);
 	return err;
 }
 

@@ -32,7 +32,10 @@ void trace_map_fini(struct trace_map *m);
 
 /* A thread; or a process that has died, and never wrote. */
 struct trace_lane {
-	int32_t pid, tid;
+	int32_t pid, tid; /* as shown: processes of two machines may have one number */
+	int32_t real;     /* its process, on its machine */
+	uint32_t rank;    /* of a job; 0: that of the program, or there is no job */
+	uint32_t host;    /* of trace.name; 0: that of the program */
 	char process[TRACE_COMM], thread[TRACE_COMM];
 	bool fibers; /* it goes from fiber to fiber */
 };
@@ -42,7 +45,9 @@ struct trace_life {
 	int64_t submitted, started, ended, done; /* started: the first time, ended: the last */
 	uint32_t name;                           /* index of trace.name */
 	uint32_t executor;                       /* of trace.executor, or TRACE_NONE */
+	uint32_t given;                          /* the same, of a task that went to a rank, or 0 */
 	uint32_t starts;                         /* more than one, where its worker died */
+	uint32_t last_start, last_end;           /* events: of a task that ran again, those that count */
 	uint32_t taker; /* the event by which its outcome was taken first, or TRACE_NONE */
 	int32_t status;
 };
@@ -66,6 +71,7 @@ struct trace {
 	char program[TRACE_PATH];
 	struct weft__token id; /* of its file */
 	int32_t pid;
+	uint32_t rank; /* not 0: it is the part of a rank, by itself */
 	int64_t began, began_wall, last;
 	uint64_t dropped;
 	int64_t full_at;

@@ -9,7 +9,6 @@
 #include "clock.h"
 #include "forked.h"
 #include "probe.h"
-#include "spec.h"
 #include "trace_file.h"
 #include "trace_json.h"
 #include "wait.h"
@@ -32,7 +31,6 @@
 enum {
 	DEFAULT_SIZE = 32 << 20,
 	LEAST_SIZE = 512 << 10,
-	MOST_MIB = 16384,
 	TRIES = 8 /* to get hold of a file that others remove */
 };
 
@@ -45,8 +43,14 @@ static struct {
 	size_t size;
 	char path[PATH_MAX], raw[PATH_MAX];
 	char program[TRACE_PATH];
-	char wanted[PATH_MAX]; /* what the environment said when the program began */
+	bool missing; /* the part of a rank has not come */
 } own;
+
+static struct {
+	struct weft__lock lock;
+	void (*fn)(void *ctx);
+	void *ctx;
+} on_stop;
 
 /* ---- Names ---- */
 
@@ -68,14 +72,15 @@ static int expand(const char *path, char ret[PATH_MAX])
 }
 
 /* t.json becomes t.1234.json. */
-static int add_pid(char path[PATH_MAX])
+static int add(char path[PATH_MAX], const char *format, int number)
 {
-	char old[PATH_MAX];
+	char old[PATH_MAX], what[32];
 	const char *dot = strrchr(path, '.'), *slash = strrchr(path, '/');
 	size_t stem = dot && dot > path && (!slash || dot > slash + 1) ? (size_t)(dot - path) : strlen(path);
 
 	strcpy(old, path);
-	if (snprintf(path + stem, PATH_MAX - stem, ".%d%s", getpid(), old + stem) >=
+	snprintf(what, sizeof what, format, number);
+	if (snprintf(path + stem, PATH_MAX - stem, ".%s%s", what, old + stem) >=
 	    (int)(PATH_MAX - stem - sizeof ".raw"))
 		return -ENAMETOOLONG;
 	return 0;
@@ -130,7 +135,7 @@ static uint32_t chunks_in(size_t size)
 	return (uint32_t)((size - sizeof(struct trace_head)) / sizeof(struct trace_chunk));
 }
 
-static void write_head(struct trace_head *h, size_t size)
+static void write_head(struct trace_head *h, size_t size, uint32_t rank)
 {
 	struct timespec wall;
 
@@ -142,6 +147,9 @@ static void write_head(struct trace_head *h, size_t size)
 	h->began_wall = (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec;
 	if (readlink("/proc/self/exe", h->program, sizeof h->program - 1) < 0)
 		h->program[0] = 0;
+	if (gethostname(h->host, sizeof h->host - 1))
+		h->host[0] = 0;
+	h->rank = rank;
 	/* Any function of it will do; without a build-id its symbols are not looked up. */
 	weft__token_make((weft_fn *)(uintptr_t)getauxval(AT_ENTRY), &h->id);
 	h->magic = TRACE_MAGIC;
@@ -184,7 +192,7 @@ static int open_files(const char *path, size_t size)
 		return err;
 	fd = lock_raw();
 	if (fd == -EWOULDBLOCK) {
-		err = add_pid(own.path);
+		err = add(own.path, "%d", getpid());
 		fd = err ? err : lock_raw();
 	}
 	if (fd < 0)
@@ -200,7 +208,7 @@ static int open_files(const char *path, size_t size)
 }
 
 /* Under the lock. */
-static int begin(const char *path, size_t size)
+static int begin(const char *path, size_t size, uint32_t rank)
 {
 	struct trace_head *h;
 	struct stat s;
@@ -222,7 +230,8 @@ static int begin(const char *path, size_t size)
 	own.inode = s.st_ino;
 	own.size = size;
 	own.owner = getpid();
-	write_head(h, size);
+	own.missing = false;
+	write_head(h, size, rank);
 	weft__trace_switch_off(); /* a parent's, which this process has been writing to */
 	if (weft__trace.head)
 		munmap(weft__trace.head, weft__trace.head->size);
@@ -235,11 +244,11 @@ int weft_trace_start(const char *path, size_t size)
 	int err;
 
 	size = size ? size : DEFAULT_SIZE;
-	if (!path || !*path || size < LEAST_SIZE || size > (size_t)MOST_MIB << 20)
+	if (!path || !*path || size < LEAST_SIZE || size > (size_t)WEFT__TRACE_MOST_MIB << 20)
 		return -EINVAL;
 	weft__generation(); /* so that forks are heard of */
 	weft__lock(&own.lock);
-	err = begin(path, size);
+	err = begin(path, size, 0);
 	weft__unlock(&own.lock);
 	return err;
 }
@@ -291,7 +300,9 @@ void weft__trace_attach(int fd, const char *process)
 
 void weft__trace_forked(void)
 {
-	own.lock = (struct weft__lock){0};
+	own.lock = on_stop.lock = (struct weft__lock){0};
+	on_stop.fn = NULL;
+	weft__trace_env_forked();
 	weft__trace_users_reset();
 	weft__trace_forget();
 }
@@ -315,37 +326,149 @@ static int write_trace(const struct trace_head *h)
 	return err;
 }
 
-/* Under the lock. */
-static int end(void)
+static struct trace_head *shut(void)
 {
-	struct trace_head *h = weft__trace.head;
-	int err, fd = own_fd();
-
 	weft__trace_switch_off();
 	/* Relaxed: other processes that still write come too late. */
-	atom_store(&h->closed, 1, relaxed);
-	err = write_trace(h);
-	if (!err)
+	atom_store(&weft__trace.head->closed, 1, relaxed);
+	return weft__trace.head;
+}
+
+static void let_go(bool keep)
+{
+	int fd = own_fd();
+
+	if (!keep)
 		unlink(own.raw);
+	munmap(weft__trace.head, own.size);
 	weft__trace.head = NULL;
-	munmap(h, own.size);
 	if (fd >= 0)
 		close(fd);
 	own.owner = 0;
+}
+
+/* Under the lock. */
+static int end(void)
+{
+	struct trace_head *h = shut();
+	int err;
+
+	err = write_trace(h);
+	let_go(err || own.missing);
 	return err;
+}
+
+/* Is it the part of a rank? Then rank 0 ends it. */
+static bool has_part(void)
+{
+	return own.owner == getpid() && weft__trace.head->rank;
 }
 
 int weft_trace_stop(void)
 {
 	int err;
 
+	weft__lock(&on_stop.lock);
+	if (on_stop.fn)
+		on_stop.fn(on_stop.ctx);
+	weft__unlock(&on_stop.lock);
 	weft__lock(&own.lock);
-	if (own.owner == getpid())
+	if (own.owner == getpid() && !has_part())
 		err = end();
 	else
 		err = weft__trace.head ? -ECHILD : -ENOENT;
 	weft__unlock(&own.lock);
 	return err;
+}
+
+void weft__trace_on_stop(void (*fn)(void *), void *ctx)
+{
+	weft__lock(&on_stop.lock);
+	on_stop.fn = fn;
+	on_stop.ctx = ctx;
+	weft__unlock(&on_stop.lock);
+}
+
+/* ---- Ranks of a job ---- */
+
+bool weft__trace_where(char *ret, size_t room, size_t *ret_size)
+{
+	char link[32];
+	ssize_t n = -1;
+
+	if (weft__probed())
+		weft__trace_open();
+	weft__lock(&own.lock);
+	snprintf(link, sizeof link, "/proc/self/fd/%d", own_fd());
+	if (weft__trace.head && !weft__trace.head->rank)
+		n = readlink(link, ret, room - 1);
+	*ret_size = own.size;
+	weft__unlock(&own.lock);
+	if (n <= (ssize_t)strlen(".raw"))
+		return false;
+	ret[(size_t)n - strlen(".raw")] = 0;
+	return true;
+}
+
+void weft__trace_missing(uint32_t rank)
+{
+	weft__lock(&own.lock);
+	if (own.owner == getpid()) {
+		own.missing = true;
+		fprintf(stderr, "weft: rank %u is lost, and is not in %s; %s stays, for weft-trace convert\n",
+			rank, own.path, own.raw);
+	}
+	weft__unlock(&own.lock);
+}
+
+int weft__trace_part_begin(const char *path, size_t size, uint32_t rank)
+{
+	char file[PATH_MAX];
+	int err;
+
+	if (size < LEAST_SIZE || size > (size_t)WEFT__TRACE_MOST_MIB << 20 || strlen(path) >= PATH_MAX)
+		return -EINVAL;
+	strcpy(file, path);
+	err = add(file, "rank%d", (int)rank);
+	weft__generation();
+	weft__lock(&own.lock);
+	if (!err)
+		err = begin(file, size, rank);
+	weft__unlock(&own.lock);
+	if (!err)
+		weft__trace_record(WEFT__TRACE_NOTHING, 0, 0, 0); /* so that it has a line */
+	return err;
+}
+
+void weft__trace_part_clock(const struct trace_clock *two)
+{
+	weft__lock(&own.lock);
+	if (has_part())
+		memcpy(weft__trace.head->clock, two, sizeof weft__trace.head->clock);
+	weft__unlock(&own.lock);
+}
+
+const struct trace_head *weft__trace_part_end(size_t *ret_size)
+{
+	const struct trace_head *h = NULL;
+
+	weft__lock(&own.lock);
+	if (has_part()) {
+		h = shut();
+		*ret_size = own.size;
+	}
+	weft__unlock(&own.lock);
+	return h;
+}
+
+void weft__trace_part_free(void)
+{
+	weft__lock(&own.lock);
+	if (has_part()) {
+		weft__trace_switch_off();
+		let_go(false);
+	}
+	weft__unlock(&own.lock);
 }
 
 void weft_trace_mark(const char *text)
@@ -354,66 +477,12 @@ void weft_trace_mark(const char *text)
 		weft__trace_record(WEFT__TRACE_MARK, 0, weft__trace_name(text), 0);
 }
 
-/* ---- The environment ---- */
-
-/* Before main(), while nobody changes the environment. The files come with the first executor: in a run that
- * becomes a nursery or a worker there is none. */
-__attribute__((constructor)) static void read_environment(void)
-{
-	const char *path =
-		secure_getenv("WEFT_TRACE"); /* not of a program that has more rights than who runs it */
-
-	if (!path || !*path)
-		return;
-	if (strlen(path) >= sizeof own.wanted) {
-		fprintf(stderr, "weft: WEFT_TRACE: %s; nothing is traced\n", weft_strerror(-ENAMETOOLONG));
-		return;
-	}
-	strcpy(own.wanted, path);
-	atom_or(&weft__probes.on, WEFT__PROBE_PENDING, relaxed); /* before there are threads */
-}
-
-static int wanted_size(size_t *ret)
-{
-	const char *text = secure_getenv("WEFT_TRACE_SIZE");
-	uint64_t mib;
-	int err;
-
-	if (!text || !*text)
-		return 0;
-	err = weft__parse_u64(text, strlen(text), 1, MOST_MIB, &mib);
-	if (!err)
-		*ret = (size_t)mib << 20;
-	return err;
-}
-
-void weft__trace_open(void)
-{
-	size_t size = DEFAULT_SIZE;
-	const char *variable = "_SIZE";
-	int err;
-
-	weft__generation();
-	weft__lock(&own.lock);
-	/* Relaxed: under the lock. */
-	if (atom_load(&weft__probes.on, relaxed) & WEFT__PROBE_PENDING) {
-		err = wanted_size(&size);
-		if (!err)
-			variable = "", err = begin(own.wanted, size);
-		if (err && err != -EALREADY)
-			fprintf(stderr, "weft: WEFT_TRACE%s: %s; nothing is traced\n", variable,
-				weft_strerror(err));
-		weft__trace_clear(WEFT__PROBE_PENDING);
-	}
-	weft__unlock(&own.lock);
-}
-
 /* The end of the program. What other threads still do is cut off. */
 __attribute__((destructor)) static void end_with_program(void)
 {
 	int err;
 
-	if (own.owner != getpid())
+	if (own.owner != getpid() || has_part()) /* a part that was not sent stays, for weft-trace convert */
 		return;
 	err = weft_trace_stop();
 	if (err)

@@ -10,6 +10,7 @@
  * another rank has nothing to do.
  */
 #include "mpi_parts.h"
+#include "probe.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -159,10 +160,12 @@ static void send_task(struct mpi_pool *p, struct mpi_rank *r, weft_task *t, weft
 				.result_size = t->result_size,
 				.left = f->deadline == WEFT_FOREVER ? WEFT_FOREVER : f->deadline - now,
 				.batch = batch ? batch->n : 0,
-				.flags = t->flags};
+				.flags = t->flags,
+				.traced = weft__probed() ? (uintptr_t)t : 0};
 	size_t n = t->arg_size > MPI_INLINE ? 0 : t->arg_size;
 	void *at;
 
+	weft__probe_sent(t, r->peer.rank);
 	tell_fns(p, r, slot->fn);
 	at = mpi_peer_write(&r->peer, REC_TASK, slot->id, &body, n);
 	if (n)
@@ -231,7 +234,7 @@ bool mpi_send_pieces(struct mpi_pool *p)
 		slot = list_entry(r->outbox, struct mpi_slot, node);
 		n = slot->task->arg_size - slot->sent;
 		n = n < MPI_CHUNK ? n : MPI_CHUNK;
-		mpi_peer_write_data(&r->peer, slot->id, slot->sent,
+		mpi_peer_write_data(&r->peer, REC_DATA, slot->id, slot->sent,
 				    (const char *)slot->task->arg + slot->sent, n);
 		slot->sent += n;
 		if (slot->sent == slot->task->arg_size)

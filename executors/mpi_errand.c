@@ -59,6 +59,7 @@ static void fill(struct errand *e, uint32_t id, const struct mpi_task *body, cha
 {
 	e->id = id;
 	e->life = COMING;
+	e->traced = body->traced;
 	e->arg = memory;
 	e->task.arg = body->arg_size ? memory : NULL;
 	e->task.arg_size = body->arg_size;

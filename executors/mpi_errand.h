@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * mpi_errand.h -- a task on the rank that runs it, and where its bytes lie. Of mpi_server.c alone.
+ * mpi_errand.h -- a rank as the one who runs tasks: its private record, and that of a task, and where its bytes lie.
  */
 #ifndef WEFT_EXECUTORS_MPI_ERRAND_H
 #define WEFT_EXECUTORS_MPI_ERRAND_H
@@ -19,6 +19,7 @@ struct errand {
 	struct list_node node; /* WAITING, REPLYING */
 	uint32_t id;
 	enum { COMING, WAITING, RUNNING, REPLYING } life;
+	uint64_t traced;    /* as it came; 0: the trace has been told */
 	size_t got;         /* bytes of the argument that have come */
 	size_t reply, sent; /* bytes of the result that are to go, and that have gone */
 	char *arg;
@@ -39,11 +40,29 @@ struct mpi_server {
 	weft_fn **fn;        /* by number; NULL: this program has no such function */
 	uint32_t fns;
 	struct errand *errand[MPI_SLOTS]; /* by the low bits of their id */
+	struct {
+		const char *at; /* of size bytes; NULL: this rank has traced nothing */
+		size_t size, sent;
+		bool going;
+	} part;      /* of the trace, on its way to the caller's rank */
+	bool ending; /* once that is there */
 };
 
 /* A task with its memory, the result zeroed. 0 | -ENOMEM. */
 int mpi_errand_new(struct errand **ret, struct mpi_server *s, uint32_t id, const struct mpi_task *body);
 void mpi_memory_free(struct mpi_server *s, void *far);
 void mpi_memory_fini(struct mpi_server *s);
+
+/* mpi_local.c */
+int mpi_local_open(struct mpi_server *s,
+		   const struct mpi_open *open); /* 0 | -ENOEXEC | -EINVAL | of the pool */
+void mpi_local_welcome(struct mpi_server *s, int status);
+
+/* mpi_part.c */
+void mpi_part_begin(struct mpi_server *s, const struct mpi_view *v);
+void mpi_part_clock(struct mpi_server *s, const struct mpi_view *v);
+void mpi_part_gather(struct mpi_server *s); /* from here on it goes */
+bool mpi_part_step(struct mpi_server *s);   /* true: a piece of it went */
+void mpi_part_drop(struct mpi_server *s);
 
 #endif

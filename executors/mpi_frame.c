@@ -9,9 +9,11 @@
 
 /* Bytes of the body of each kind; what may lie behind it is checked below. */
 static const uint32_t body_size[REC_KINDS] = {
-	[REC_OPEN] = sizeof(struct mpi_open), [REC_WELCOME] = sizeof(struct mpi_welcome),
-	[REC_FN] = sizeof(struct mpi_fn),     [REC_TASK] = sizeof(struct mpi_task),
-	[REC_DATA] = sizeof(struct mpi_data), [REC_DONE] = sizeof(struct mpi_done),
+	[REC_OPEN] = sizeof(struct mpi_open),   [REC_WELCOME] = sizeof(struct mpi_welcome),
+	[REC_FN] = sizeof(struct mpi_fn),       [REC_TASK] = sizeof(struct mpi_task),
+	[REC_DATA] = sizeof(struct mpi_data),   [REC_DONE] = sizeof(struct mpi_done),
+	[REC_TRACE] = sizeof(struct mpi_trace), [REC_CLOCK] = sizeof(struct mpi_clock),
+	[REC_PIECE] = sizeof(struct mpi_data),
 };
 
 static size_t aligned(size_t n)
@@ -82,7 +84,10 @@ static bool is_sound(const struct mpi_view *v)
 		return v->n == (task->arg_size > MPI_INLINE ? 0 : task->arg_size) &&
 		       (!task->batch ||
 			(task->arg_size % task->batch == 0 && task->result_size % task->batch == 0));
+	case REC_TRACE:
+		return v->n && v->n <= MPI_PATH && !memchr(v->more, 0, v->n);
 	case REC_DATA:
+	case REC_PIECE:
 		return v->n && v->n <= MPI_CHUNK && data->offset <= SIZE_MAX - v->n;
 	case REC_DONE:
 		return done->text_n <= WEFT_ERROR_TEXT_MAX && done->result_n <= MPI_INLINE &&

@@ -16,6 +16,10 @@
  *                                         RECALLED  that were id
  *   BEAT    I live                        BEAT      I live
  *   STOP    stop like that (enum weft_stop)
+ *   TRACE   before OPEN: trace, into that file
+ *   CLOCK   what does your clock show?    CLOCK     that
+ *   GATHER  end your part of the trace    PIECE     a piece of it; at the end of the executor, too
+ *                                         GATHERED  that was all; 0: there was none
  *   END     this executor is no more      ENDED     nothing of it is left here
  *   BYE     there will be no other one
  *
@@ -26,16 +30,18 @@
 #define WEFT_EXECUTORS_MPI_FRAME_H
 
 #include "token.h"
+#include "trace_file.h"
 #include <weft/future.h>
 
 enum {
-	MPI_WIRE_VERSION = 1,
+	MPI_WIRE_VERSION = 2,
 	MPI_WIRE_MAGIC = 0x74666577, /* "weft" */
 	MPI_ALIGN = 16,              /* of records, and so of arguments and results */
 	MPI_INLINE = 16384, /* bytes of an argument or result that still lie in the record; more is DATA */
 	MPI_CHUNK = 262144, /* bytes of one DATA */
 	MPI_FRAME_SMALL = 4000, /* bytes: a frame is sent at the latest when it is that long. Goes eagerly */
 	MPI_FRAME_MAX = 266240, /* bytes of any frame */
+	MPI_PATH = 3000,        /* bytes of a path, at most */
 	MPI_TEXT = 64           /* bytes of a host's name, or of an executor's text, with the NUL */
 };
 
@@ -55,6 +61,11 @@ enum mpi_kind {
 	REC_END,
 	REC_ENDED,
 	REC_BYE,
+	REC_TRACE,
+	REC_CLOCK,
+	REC_GATHER,
+	REC_PIECE,
+	REC_GATHERED,
 	REC_KINDS
 };
 
@@ -102,6 +113,7 @@ struct mpi_task {
 	uint64_t batch;      /* calls in it, all of one size; 0: an ordinary task */
 	uint32_t flags;      /* WEFT_TASK_* */
 	uint32_t reserved;
+	uint64_t traced; /* what the trace of the caller's rank calls it */
 };
 
 struct mpi_data {
@@ -109,6 +121,16 @@ struct mpi_data {
 };
 
 enum { DONE_HAS_DEATH = 1, DONE_HAS_TEXT = 2 };
+
+/* Behind it: the path that the trace has on the caller's rank, without a NUL. */
+struct mpi_trace {
+	uint64_t size; /* bytes, of the raw file */
+};
+
+struct mpi_clock {
+	int64_t now;                 /* of the answer */
+	struct trace_clock clock[2]; /* of the question: what is known so far; for the file */
+};
 
 /* Behind it: the result, unless it came as DATA; then the text. */
 struct mpi_done {

@@ -122,24 +122,25 @@ void *mpi_peer_write(struct mpi_peer *p, enum mpi_kind kind, uint32_t id, const 
 	return at;
 }
 
-void mpi_peer_write_data(struct mpi_peer *p, uint32_t id, size_t offset, const char *data, size_t n)
+void mpi_peer_write_data(struct mpi_peer *p, enum mpi_kind kind, uint32_t id, size_t offset, const char *data,
+			 size_t n)
 {
 	static const char zeros[MPI_ALIGN];
 	struct mpi_data body = {.offset = offset};
-	size_t whole = mpi_record_size(REC_DATA, n);
+	size_t whole = mpi_record_size(kind, n);
 	struct mpi_record *record;
 	struct iovec part[3];
 	struct mpi_head head;
 
 	mpi_peer_flush(p);
 	/* The head of the record, as the writer would have it; the payload does not go through the writer. */
-	mpi_write(&p->w, REC_DATA, id, &body, 0);
+	mpi_write(&p->w, kind, id, &body, 0);
 	record = (void *)(p->frame + sizeof head);
 	record->size = (uint32_t)whole;
 	record->n = (uint32_t)n;
 	part[0] = (struct iovec){p->frame, p->w.n};
 	part[1] = (struct iovec){(char *)(uintptr_t)data, n};
-	part[2] = (struct iovec){(char *)(uintptr_t)zeros, whole - mpi_record_size(REC_DATA, 0) - n};
+	part[2] = (struct iovec){(char *)(uintptr_t)zeros, whole - mpi_record_size(kind, 0) - n};
 	p->w.n = sizeof head + whole;
 	head = mpi_head_of(&p->w);
 	memcpy(p->frame, &head, sizeof head);

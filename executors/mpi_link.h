@@ -53,8 +53,9 @@ struct mpi_peer {
 void mpi_peer_init(struct mpi_peer *p, struct mpi_link *link, unsigned rank, enum mpi_way way);
 /* Adds a record with n bytes of payload, n <= MPI_INLINE + WEFT_ERROR_TEXT_MAX, which go where it returns: never NULL. */
 void *mpi_peer_write(struct mpi_peer *p, enum mpi_kind kind, uint32_t id, const void *body, size_t n);
-/* Sends a piece of something large at once, straight from where it lies. */
-void mpi_peer_write_data(struct mpi_peer *p, uint32_t id, size_t offset, const char *data, size_t n);
+/* Sends a piece of something large at once, straight from where it lies: REC_DATA, REC_PIECE. */
+void mpi_peer_write_data(struct mpi_peer *p, enum mpi_kind kind, uint32_t id, size_t offset, const char *data,
+			 size_t n);
 void mpi_peer_flush(struct mpi_peer *p);
 
 #endif

@@ -233,6 +233,8 @@ int mpi_outcome_take(struct mpi_pool *p, struct mpi_rank *r, struct mpi_reader *
 			more = take_welcome(p, r, &v);
 		else if (v.kind == REC_ENDED && p->leaving)
 			r->life = RANK_ENDED;
+		else if (v.kind == REC_CLOCK || v.kind == REC_PIECE || v.kind == REC_GATHERED)
+			more = mpi_gather_take(p, r, &v);
 		else if (v.kind != REC_BEAT)
 			more = -EBADMSG;
 		if (more < 0)
@@ -266,6 +268,7 @@ void mpi_outcome_lost(struct mpi_pool *p, struct mpi_rank *r, const char *why)
 	p->deaths += r->life == RANK_UP;
 	r->life = RANK_LOST;
 	weft__unlock(&p->lock);
+	mpi_gather_lost(r);
 	snprintf(text, sizeof text, "rank %u on %.40s: %s", r->peer.rank, r->welcome.host, why);
 	for (unsigned i = 0; i < MPI_SLOTS; i++) {
 		weft_task *t;

@@ -9,7 +9,8 @@
  *   mpi_link.c       frames on their way
  *   mpi_pace.c       waiting for them
  *   mpi_frame.c      what lies in a frame
- *   mpi_server.c, mpi_errand.c   the other side, which this rank has too
+ *   mpi_gather.c     traces of ranks
+ *   mpi_server.c, mpi_local.c, mpi_errand.c, mpi_part.c   the other side, which this rank has too
  *   mpi_serve.c      the loop of the other ranks
  *
  * One lock guards all of the record but what is said to be the progress thread's own. Submitters and cancellers take
@@ -24,6 +25,7 @@
 #include "mpi_server.h"
 #include "taskq.h"
 
+#include <limits.h>
 #include <pthread.h>
 
 /* What an executor keeps of a task that it has given to a rank. */
@@ -34,6 +36,19 @@ struct mpi_slot {
 	size_t sent, got; /* bytes of a long argument, or of a long result */
 	enum { NOT_CALLED_OFF, TO_BE_CALLED_OFF, CALLED_OFF } cancel;
 	struct list_node node; /* in rank.outbox: more of the argument is to go */
+};
+
+/* What a rank traces. The progress thread's own. */
+struct mpi_part {
+	enum { PART_NONE, PART_WRITTEN, PART_ASKED } life;
+	size_t got;                  /* bytes that have come */
+	struct trace_head *head;     /* its first ones */
+	struct trace_clock clock[2]; /* of that rank: at first, and by now */
+	weft_time asked, window;     /* when it was asked for its time, and when the window began */
+	int64_t least, most;         /* in this window: its clock is ahead by something in between ... */
+	int64_t shown;               /* ... and showed that */
+	unsigned answers, windows;
+	bool asking;
 };
 
 enum mpi_rank_life { RANK_OPENING, RANK_UP, RANK_LOST, RANK_ENDED };
@@ -54,6 +69,7 @@ struct mpi_rank {
 		uint32_t now, before; /* tasks that ended in this one, and in the one before */
 	} rate;
 	uint64_t done, lost; /* tasks, for people */
+	struct mpi_part part;
 	struct list_node *outbox;
 	struct mpi_slot slot[MPI_SLOTS];
 	uint16_t free_slot[MPI_SLOTS]; /* a stack */
@@ -73,6 +89,7 @@ struct mpi_pool {
 	unsigned stop;  /* 1 + the strongest enum weft_stop so far, 0: none ... */
 	unsigned told;  /* ... and what the ranks were told */
 	unsigned alive; /* ranks that are UP */
+	bool gather;    /* the parts of ranks are to come now */
 	uint32_t deaths;
 	struct weft__token *fn; /* by number */
 	uint32_t fns;
@@ -83,6 +100,11 @@ struct mpi_pool {
 	uint32_t next_id;
 	bool leaving;   /* the ranks were told to end */
 	weft_time turn; /* when it came by last */
+	weft_time fed;  /* when a piece of a trace came last */
+	bool traced;    /* when it was made */
+	char trace[PATH_MAX];
+	size_t trace_size;
+	atom_u32 gathered; /* who ends the trace sleeps here */
 	pthread_t thread, finisher;
 	/* Of the finisher: links that finished tasks left behind. */
 	struct weft__link *rest;
@@ -109,6 +131,17 @@ void mpi_outcome_lost(struct mpi_pool *p, struct mpi_rank *r, const char *why);
 void mpi_finish(struct mpi_pool *p, weft_task *t, int status, const char *text, const struct weft__death *d);
 void *mpi_finisher(void *pool);
 void mpi_finisher_end(struct mpi_pool *p);
+
+/* mpi_gather.c */
+void mpi_gather_init(struct mpi_pool *p);
+void mpi_gather_open(struct mpi_pool *p, struct mpi_rank *r);
+void mpi_gather_turn(struct mpi_pool *p, weft_time now);
+int mpi_gather_take(struct mpi_pool *p, struct mpi_rank *r,
+		    const struct mpi_view *v); /* 0 | -EBADMSG | -ENOMEM */
+void mpi_gather_lost(struct mpi_rank *r);
+void mpi_gather_heed(struct mpi_pool *p); /* the end of the trace, from here to ... */
+void mpi_gather_ignore(struct mpi_pool *p);
+void mpi_gather_fini(struct mpi_rank *r);
 
 /* mpi_progress.c */
 void *mpi_progress(void *pool);

@@ -116,6 +116,7 @@ static void pool_join(void *self)
 {
 	struct mpi_pool *p = self;
 
+	mpi_gather_ignore(p);
 	weft__lock(&p->lock);
 	p->ending = true;
 	mpi_wake(p);
@@ -137,8 +138,11 @@ static unsigned count_lost(const struct mpi_pool *p)
 static void dispose(struct mpi_pool *p)
 {
 	mpi_server_free(p->server);
-	for (unsigned i = 0; p->rank && i < p->link->n; i++)
+	for (unsigned i = 0; p->rank && i < p->link->n; i++) {
+		if (p->rank[i])
+			mpi_gather_fini(p->rank[i]);
 		free(p->rank[i]);
+	}
 	free(p->rank);
 	free(p->fn);
 	mpi_pace_fini(&p->pace);
@@ -261,10 +265,12 @@ static int start(struct mpi_pool *p, weft_executor **ret)
 			pthread_join(p->finisher, NULL);
 		}
 	}
-	if (err)
+	if (err) {
 		weft__executor_discard(p->ex);
-	else
+	} else {
+		mpi_gather_heed(p);
 		*ret = p->ex;
+	}
 	return err;
 }
 
@@ -282,6 +288,7 @@ int weft__mpi_new(weft_executor **ret, struct mpi_link *link, const struct mpi_c
 		free(p);
 		return err;
 	}
+	mpi_gather_init(p);
 	err = furnish(p);
 	if (!err)
 		err = mpi_handshake(p, weft_after(WEFT_MS((weft_time)opts->start)));

@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 
 #define TURN_MAX WEFT_MS(200) /* more between two turns, and this rank was away */
 #define BEATS    6            /* in the time of patience */
@@ -136,6 +137,7 @@ static bool turn(struct mpi_pool *p)
 	if (p->server)
 		some |= mpi_server_step(p->server);
 	beat(p, weft_now());
+	mpi_gather_turn(p, p->turn);
 	flush(p);
 	if (!p->alive)
 		give_up(p);
@@ -156,7 +158,7 @@ static bool lie_down(struct mpi_pool *p)
 	bool news;
 
 	weft__lock(&p->lock);
-	news = p->ending || p->cancels || p->told != p->stop || has_outbox(p) || p->link->first;
+	news = p->ending || p->cancels || p->gather || p->told != p->stop || has_outbox(p) || p->link->first;
 	p->asleep = !news;
 	weft__unlock(&p->lock);
 	return !news;
@@ -180,7 +182,7 @@ static void sleep_a_little(struct mpi_pool *p)
 /* Ends the ranks, and hears that they have. */
 static void end_ranks(struct mpi_pool *p)
 {
-	weft_time until = weft_after(WEFT_MS((weft_time)p->opts.patience));
+	weft_time patience = WEFT_MS((weft_time)p->opts.patience);
 	bool left = true;
 
 	p->leaving = true;
@@ -189,7 +191,8 @@ static void end_ranks(struct mpi_pool *p)
 			mpi_peer_write(&p->rank[i]->peer, REC_END, 0, NULL, 0);
 	flush(p);
 	mpi_pace_busy(&p->pace);
-	while (left && weft_now() < until) {
+	p->fed = weft_now();
+	while (left && weft_now() - p->fed < patience) {
 		if (receive(p))
 			mpi_pace_busy(&p->pace);
 		else if (mpi_pace_tired(&p->pace))
@@ -208,6 +211,7 @@ void *mpi_progress(void *pool)
 	struct mpi_pool *p = pool;
 	bool ending;
 
+	prctl(PR_SET_NAME, "weft-mpi");
 	p->turn = weft_now();
 	mpi_pace_busy(&p->pace);
 	do {
@@ -231,6 +235,7 @@ static void open_rank(struct mpi_pool *p, struct mpi_rank *r, const struct weft_
 		.version = MPI_WIRE_VERSION, .patience = p->opts.patience, .program = *program};
 
 	r->peer.w.executor = p->opts.executor;
+	mpi_gather_open(p, r);
 	snprintf(body.local, sizeof body.local, "%s", p->opts.local ? p->opts.local : "");
 	mpi_peer_write(&r->peer, REC_OPEN, 0, &body, 0);
 	mpi_peer_flush(&r->peer);

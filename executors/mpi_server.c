@@ -11,10 +11,10 @@
  */
 #include "cqueue.h"
 #include "mpi_errand.h"
+#include "probe.h"
 #include <weft/region.h>
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -113,7 +113,7 @@ static bool reply_some(struct mpi_server *s)
 		return false;
 	e = list_entry(s->replying, struct errand, node);
 	n = e->reply - e->sent < MPI_CHUNK ? e->reply - e->sent : MPI_CHUNK;
-	mpi_peer_write_data(&s->peer, e->id, e->sent, (const char *)e->task.result + e->sent, n);
+	mpi_peer_write_data(&s->peer, REC_DATA, e->id, e->sent, (const char *)e->task.result + e->sent, n);
 	e->sent += n;
 	if (e->sent == e->reply) {
 		list_remove(&s->replying, &e->node);
@@ -131,6 +131,9 @@ static bool launch(struct mpi_server *s, struct errand *e)
 	size_t accepted;
 	int err = weft__check(s->local, &e->task);
 
+	if (e->traced)
+		weft__probe_taken(&e->task, e->traced);
+	e->traced = 0;
 	if (e->batch.n) {
 		as.opaque_[OFFER_EXTRA] = &e->batch;
 		as.opaque_[OFFER_HOW] = (void *)FROM_BATCH;
@@ -285,49 +288,6 @@ static void take_recall(struct mpi_server *s, uint32_t most)
 
 /* ---- Beginning and end ---- */
 
-static void welcome(struct mpi_server *s, int status)
-{
-	struct mpi_welcome body = {.status = status, .pid = getpid()};
-	struct weft_stats stats;
-
-	if (s->local && !weft_executor_stats(s->local, &stats)) {
-		body.workers = s->local->ops.workers ? s->local->ops.workers : 1;
-		body.caps = weft_executor_caps(s->local);
-	}
-	if (weft__token_program(&body.program))
-		memset(&body.program, 0, sizeof body.program);
-	if (gethostname(body.host, sizeof body.host - 1))
-		snprintf(body.host, sizeof body.host, "?");
-	mpi_peer_write(&s->peer, REC_WELCOME, 0, &body, 0);
-	mpi_peer_flush(&s->peer);
-}
-
-/* What this rank runs tasks on: its own environment comes first, since machines differ. */
-static const char *local_text(const struct mpi_open *open)
-{
-	const char *text = getenv("WEFT_MPI_LOCAL"); /* NOLINT(concurrency-mt-unsafe) */
-
-	if (text && *text)
-		return text;
-	return *open->local ? open->local : "processes";
-}
-
-static int open_local(struct mpi_server *s, const struct mpi_open *open)
-{
-	struct weft__token program;
-	const char *text = local_text(open);
-	int err = weft__token_program(&program);
-
-	if (err || open->version != MPI_WIRE_VERSION || !weft__token_same_file(&program, &open->program))
-		return -ENOEXEC;
-	if (strncmp(text, "threads", 7) != 0 && strncmp(text, "processes", 9) != 0)
-		return -EINVAL;
-	err = weft_executor_open(&s->local, text);
-	if (!err)
-		s->depth = s->local->ops.workers + MPI_AHEAD;
-	return err;
-}
-
 static void leave(struct mpi_server *s)
 {
 	if (s->local)
@@ -360,9 +320,22 @@ static void take_open(struct mpi_server *s, const struct mpi_view *v, uint32_t e
 		leave(s);
 	s->peer.w.executor = s->executor = executor;
 	s->patience = WEFT_MS((weft_time)open->patience);
-	s->status = err = open_local(s, open);
+	s->status = err = mpi_local_open(s, open);
 	s->life = err ? SERVER_ENDED : SERVER_OPEN;
-	welcome(s, err);
+	if (err)
+		mpi_part_drop(s);
+	mpi_local_welcome(s, err);
+}
+
+/* Once all is said. */
+static void end(struct mpi_server *s)
+{
+	if (!s->ending || s->part.going)
+		return;
+	s->ending = false;
+	s->life = SERVER_ENDED;
+	mpi_peer_write(&s->peer, REC_ENDED, 0, NULL, 0);
+	mpi_peer_flush(&s->peer);
 }
 
 static int take_record(struct mpi_server *s, const struct mpi_view *v)
@@ -386,9 +359,15 @@ static int take_record(struct mpi_server *s, const struct mpi_view *v)
 		return 0;
 	case REC_END:
 		leave(s);
-		s->life = SERVER_ENDED;
-		mpi_peer_write(&s->peer, REC_ENDED, 0, NULL, 0);
-		mpi_peer_flush(&s->peer);
+		s->ending = true;
+		mpi_part_gather(s);
+		end(s);
+		return 0;
+	case REC_CLOCK:
+		mpi_part_clock(s, v);
+		return 0;
+	case REC_GATHER:
+		mpi_part_gather(s);
 		return 0;
 	case REC_BEAT:
 		return 0;
@@ -406,6 +385,8 @@ int mpi_server_take(struct mpi_server *s, struct mpi_reader *r)
 	while (more >= 0 && (more = mpi_next(r, &v)) > 0) {
 		if (v.kind == REC_BYE)
 			s->life = SERVER_DISMISSED;
+		else if (v.kind == REC_TRACE)
+			mpi_part_begin(s, &v);
 		else if (v.kind == REC_OPEN)
 			take_open(s, &v, r->head.executor);
 		else if (r->head.executor == s->executor)
@@ -429,6 +410,8 @@ bool mpi_server_step(struct mpi_server *s)
 	}
 	some |= launch_some(s);
 	some |= reply_some(s);
+	some |= mpi_part_step(s);
+	end(s);
 	if (!weft__cq_is_ready(s->q))
 		mpi_peer_flush(&s->peer);
 	return some;

@@ -13,6 +13,7 @@
 #include "mpi_transport.h"
 #include <weft/call.h>
 #include <weft/mpi.h>
+#include <weft/trace.h>
 
 #include <errno.h>
 #include <pthread.h>
@@ -71,6 +72,7 @@ static void at_exit(int status, void *ctx)
 	if (over)
 		return;
 	if (busy || world.lost) {
+		weft_trace_stop();
 		fflush(NULL); /* or what the program has said is lost */
 		MPI_Abort(MPI_COMM_WORLD, status);
 		return;

@@ -41,11 +41,11 @@ WEFT_API int weft_trace_start(const char *path, size_t size);
 
 /** Ends the trace, and makes the file of it. Whatever still runs is shown as cut off.
  *
- * @return 0 | -ENOENT: there is no trace | -ECHILD: it is the parent's | another negative errno: the file cannot be
+ * @return 0 | -ENOENT: there is no trace | -ECHILD: it is the parent's, or that of rank 0 | another negative errno: the file cannot be
  *         written; then the raw file stays.
  * @owns   The files are the caller's.
  * @from   Any thread, or inside a task. Not a signal handler.
- * @waits  For the file system: about a second for a million events.
+ * @waits  For the file system: about a second for a million events. For what the other ranks of "mpi" have traced.
  * @orders Calls that return before this one is called are in the trace.
  * Example: weft_trace_stop(); */
 WEFT_API int weft_trace_stop(void);

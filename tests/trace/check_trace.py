@@ -13,6 +13,9 @@ is a line; the status is 1 if there are any.
   --dropped           the trace was full, and says so (else: it must not have been)
   --cut-off           slices may end by the end of the trace
   --arrows N          at least so many arrows of each of the two kinds
+  --ranks N           processes are of so many ranks
+  --rank-lanes R=N    so many threads of rank R have run a task
+  --across N[+]       so many arrows (or more) lead from rank 0 to a start elsewhere, and as many back from the end
 """
 import argparse
 import collections
@@ -88,6 +91,7 @@ class Trace:
         self.processes = {}
         self.threads = {}
         self.flows = collections.defaultdict(list)
+        self.ends = collections.defaultdict(list)
         self.spans = {}
         self.ended = collections.Counter()
         self.workers = collections.defaultdict(set)
@@ -156,6 +160,7 @@ class Trace:
         if not lane.stack and event["ts"] > lane.tick_end:
             fault(at, event, "an arrow that ends at nothing")
         self.flows[event["name"], event["id"]].append((event["ph"], event["ts"]))
+        self.ends[event["name"], event["id"]].append(event["pid"])
 
     enter_s = enter_t = enter_f = end_of_flow
 
@@ -168,6 +173,16 @@ class Trace:
         begun = self.spans.pop(event["id"], None)
         if not begun or (begun["name"], begun["cat"]) != (event["name"], event["cat"]):
             fault(at, event, "ends what has not begun")
+
+    def rank(self, pid):
+        name = self.processes.get(pid, "")
+        return int(name.split()[1]) if name.startswith("rank ") else 0
+
+    def across(self, kind, back):
+        return sum(
+            1 for (name, _), pids in self.ends.items()
+            if name == kind and bool(self.rank(pids[0])) == back and bool(self.rank(pids[-1])) != back
+        )
 
     def leave(self):
         for key, lane in self.lanes.items():
@@ -211,6 +226,17 @@ def check(options):
         expect(f"mark {mark}", mark in trace.marks, True)
     if options.processes:
         expect("processes", len(trace.processes), options.processes)
+    if options.ranks:
+        expect("ranks", len({trace.rank(pid) for pid in trace.processes}), options.ranks)
+    for item in options.rank_lanes:
+        rank, n = map(int, item.split("="))
+        lanes = {lane for lanes in trace.workers.values() for lane in lanes if trace.rank(lane[0]) == rank}
+        expect(f"lanes of rank {rank}", len(lanes), n)
+    if options.across is not None:
+        wanted = int(options.across.rstrip("+"))
+        for what, n in ("to", trace.across("run", False)), ("from", trace.across("result", True)):
+            if n < wanted or (n > wanted and "+" not in options.across):
+                faults.append(f"arrows {what} other ranks: {n}, not {options.across}")
     expect("dropped", trace.dropped > 0, options.dropped)
     expect("otherData.dropped", document["otherData"]["dropped"], trace.dropped)
     if not options.cut_off:
@@ -228,6 +254,9 @@ def main():
     parser.add_argument("--lanes", action="append", default=[])
     parser.add_argument("--mark", action="append", default=[])
     parser.add_argument("--processes", type=int)
+    parser.add_argument("--ranks", type=int)
+    parser.add_argument("--rank-lanes", action="append", default=[])
+    parser.add_argument("--across")
     parser.add_argument("--arrows", type=int, default=0)
     parser.add_argument("--dropped", action="store_true")
     parser.add_argument("--cut-off", action="store_true")
