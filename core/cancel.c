@@ -72,6 +72,25 @@ bool weft__ask(weft_future *f, enum weft_cancel *ret)
 	return running;
 }
 
+bool weft__take_back(weft_future *f)
+{
+	weft_executor *ex = f->ex;
+	bool taken;
+
+	if (weft__drop(f, -ECANCELED))
+		return true;
+	weft__lock(weft__stripe(f));
+	taken = weft__phase(f) == PHASE_RUNNING && ex->take_back && ex->take_back(ex->self, weft__task(f));
+	if (taken)
+		weft__claim(f, PHASE_RUNNING, PHASE_CLAIMED);
+	weft__unlock(weft__stripe(f));
+	if (!taken)
+		return false;
+	weft__waitq_wake_light(&ex->room, 1);
+	weft__finish(f, -ECANCELED, NULL, NULL);
+	return true;
+}
+
 enum weft_cancel weft_future_cancel(weft_future *f)
 {
 	enum weft_cancel answer;

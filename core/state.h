@@ -190,17 +190,20 @@ struct weft_executor {
 	/* Accepts a task that has been checked, and counts it, where nothing is in the way; false: the long
 	 * way will say why not. May be NULL. */
 	bool (*submit_quickly)(void *self, weft_task *t);
-	/* Of an executor whose tasks end elsewhere, where somebody here has to look; all three or none. They
+	/* Of an executor whose tasks end elsewhere, where somebody here has to look; all or none. They
 	 * may finish any task of it, but run no continuation. The caller sees to it that it lives.
 	 *   attend  waits for t, which is RUNNING: looks for a while, then, if asked to, sleeps. 0: it may have
 	 *           ended; -ETIMEDOUT; -EAGAIN: there is no more to be done here, sleep on the future
 	 *   heed    somebody hangs on t from now on, and will not come and look. May be called under a stripe
 	 *           lock: finishes nothing itself
-	 *   reap    finishes what has ended; true: there was some */
+	 *   reap    finishes what has ended; true: there was some
+	 *   take_back  t, which is RUNNING, turns out not to have begun, and never will: true; it is the caller's to
+	 *           finish. Under a stripe lock, as heed */
 	int (*attend)(void *self, weft_task *t, struct weft__spinner *spinner, weft_time deadline,
 		      bool sleep);
 	void (*heed)(void *self, weft_task *t);
 	bool (*reap)(void *self);
+	bool (*take_back)(void *self, weft_task *t);
 	uint32_t generation;
 	atom_u32 how; /* 0 runs, else 1 + enum weft_stop */
 	char name[64];
@@ -404,6 +407,9 @@ void weft__reap(weft_future *f);
 bool weft__drop(weft_future *f, int status); /* ends it if it is PROMISED or QUEUED */
 void weft__unqueue(weft_future *f);          /* tells the executor of one that was claimed from QUEUED */
 bool weft__ask(weft_future *f, enum weft_cancel *ret); /* DROPPED: the caller finishes it */
+/* Ends f by -ECANCELED if it has not begun, wherever it waits; if it has, it does not hear of it. The caller sees to it
+ * that f and its executor live. */
+bool weft__take_back(weft_future *f);
 
 /* submit.c */
 /* What lies in weft_offer.opaque_, and the bits of OFFER_HOW. */

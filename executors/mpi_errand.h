@@ -18,7 +18,7 @@ struct errand {
 	struct weft__cq_item item;
 	struct list_node node; /* WAITING, REPLYING */
 	uint32_t id;
-	enum { COMING, WAITING, RUNNING, REPLYING } life;
+	enum { COMING, WAITING, RUNNING, TAKEN_BACK, REPLYING } life;
 	uint64_t traced;    /* as it came; 0: the trace has been told */
 	size_t got;         /* bytes of the argument that have come */
 	size_t reply, sent; /* bytes of the result that are to go, and that have gone */

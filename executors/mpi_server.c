@@ -3,8 +3,8 @@
  * mpi_server.c -- a rank as the one who runs tasks.
  *
  * A task that has come is an errand. While its argument is still coming it is COMING; then it is WAITING in a queue of
- * this rank's own, which is where the caller's rank may have it back from; then RUNNING: the local executor has it, and
- * a few more than it has workers, so that they need not wait for us. When it is done, and its result is too long for
+ * this rank's own; then RUNNING: the local executor has it, and a few more than it has workers, so that they need not
+ * wait for us. Up to its first instruction the caller's rank may have it back. When it is done, and its result is too long for
  * one record, it is REPLYING, piece by piece.
  *
  * The thread that makes progress is the only one here. Others finish tasks; of those it hears by a completion queue.
@@ -91,9 +91,19 @@ static void write_done(struct mpi_server *s, struct errand *e)
 	free_errand(s, e);
 }
 
+static void give_back(struct mpi_server *s, struct errand *e)
+{
+	mpi_peer_write(&s->peer, REC_RETURNED, e->id, NULL, 0);
+	free_errand(s, e);
+}
+
 static void complete(struct mpi_server *s, struct errand *e)
 {
 	s->running--;
+	if (e->life == TAKEN_BACK) {
+		give_back(s, e);
+		return;
+	}
 	e->reply = result_bytes(e, weft_future_status(weft_task_future(&e->task)));
 	if (e->reply > MPI_INLINE) {
 		e->life = REPLYING;
@@ -251,7 +261,7 @@ static void take_cancel(struct mpi_server *s, uint32_t id)
 {
 	struct errand *e = find(s, id);
 
-	if (!e || e->life == REPLYING)
+	if (!e || e->life >= TAKEN_BACK)
 		return;
 	if (e->life == RUNNING) {
 		weft_future_cancel(weft_task_future(&e->task));
@@ -280,8 +290,16 @@ static void take_recall(struct mpi_server *s, uint32_t most)
 		struct errand *e = list_entry(s->waiting->prev, struct errand, node);
 
 		list_remove(&s->waiting, &e->node);
-		mpi_peer_write(&s->peer, REC_RETURNED, e->id, NULL, 0);
-		free_errand(s, e);
+		give_back(s, e);
+	}
+	/* Those that the local executor has, and has not begun. They come by the queue, with the others. */
+	for (unsigned i = 0; n < most && i < MPI_SLOTS; i++) {
+		struct errand *e = s->errand[i];
+
+		if (!e || e->life != RUNNING || !weft__take_back(weft_task_future(&e->task)))
+			continue;
+		e->life = TAKEN_BACK;
+		n++;
 	}
 	mpi_peer_write(&s->peer, REC_RECALLED, n, NULL, 0);
 }

@@ -396,15 +396,21 @@ void lanes_tell_next(struct process_pool *p)
 	}
 }
 
+bool lane_withdraw(struct process_pool *p, struct lane_end *e, uint32_t at, weft_task *t)
+{
+	/* Else it has just left the lane, and is about to be done. */
+	if (!e || e->task[at % LANE_SLOTS] != t || !lane_take_back_at(p, e, at))
+		return false;
+	process_unstage_task(p, t);
+	return true;
+}
+
 enum weft_cancel lane_interrupt(struct process_pool *p, struct lane_end *e, uint32_t at, weft_task *t)
 {
-	if (!e || e->task[at % LANE_SLOTS] != t)
-		return WEFT_CANCEL_ASKED; /* it has just left the lane, and is about to be done */
-	if (lane_take_back_at(p, e, at)) {
-		process_unstage_task(p, t);
+	if (lane_withdraw(p, e, at, t))
 		return WEFT_CANCEL_DROPPED;
-	}
-	atom_store(&lane_slot_of(e, at)->cancel, 1, relaxed);
+	if (e && e->task[at % LANE_SLOTS] == t)
+		atom_store(&lane_slot_of(e, at)->cancel, 1, relaxed);
 	return WEFT_CANCEL_ASKED;
 }
 

@@ -149,6 +149,8 @@ void lanes_tell_all(struct process_pool *p);              /* the watcher, of all
 void lanes_tell_next(struct process_pool *p);             /* the watcher, of the next to end in each */
 void lanes_kill_all(struct process_pool *p);
 void lane_kill(struct lane_end *e);
+/* Out of its lane, if it is there and has not begun. */
+bool lane_withdraw(struct process_pool *p, struct lane_end *e, uint32_t at, weft_task *t);
 enum weft_cancel lane_interrupt(struct process_pool *p, struct lane_end *e, uint32_t at, weft_task *t);
 unsigned lanes_queued(const struct process_pool *p); /* tasks in them that have not begun */
 void lane_forget(struct process_pool *p, struct lane_end *e, uint32_t at);

@@ -145,6 +145,19 @@ static enum weft_cancel pool_interrupt(void *self, weft_task *t)
 	return answer;
 }
 
+static bool pool_take_back(void *self, weft_task *t)
+{
+	struct process_pool *p = self;
+	uint64_t place;
+	bool taken;
+
+	weft__lock(&p->lock);
+	place = atom_load(&weft__future(t)->place, relaxed); /* as the pool's lock orders */
+	taken = lane_withdraw(p, process_lane_at(p, place), (uint32_t)place, t);
+	weft__unlock(&p->lock);
+	return taken;
+}
+
 static bool pool_inside(void *self)
 {
 	return process_is_watcher(self);
@@ -360,6 +373,7 @@ int weft_process_pool_new(weft_executor **ret, const struct weft_process_pool_op
 		p->ex->attend = process_attend;
 		p->ex->heed = process_heed;
 		p->ex->reap = process_look;
+		p->ex->take_back = pool_take_back;
 	}
 	if (!err)
 		err = weft__thread_start(&p->watcher, process_watch, p);
