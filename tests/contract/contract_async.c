@@ -217,7 +217,11 @@ TEST(call_sees_itself)
 		REQUIRE_EQ(weft_submit(ex, &t), 0);
 		test_wait(weft_task_future(&t));
 		CHECK_EQ(seen.arg_size, sizeof arg);
-		CHECK_EQ(seen.deadline, i == 2 ? deadlines[i] : WEFT_FOREVER);
+		if (i == 2 && test_is_mpi()) /* it crosses as the time left */
+			CHECK(seen.deadline >= deadlines[i] &&
+			      seen.deadline < deadlines[i] + WEFT_SECONDS(60));
+		else
+			CHECK_EQ(seen.deadline, i == 2 ? deadlines[i] : WEFT_FOREVER);
 		CHECK(seen.current);
 		CHECK(!seen.cancelled);
 		CHECK(!seen.cause);

@@ -387,7 +387,8 @@ static bool outcome_fits(enum weft_cancel answer, int status)
 {
 	if (answer == WEFT_CANCEL_DROPPED)
 		return status == -ECANCELED;
-	return status == 0;
+	/* What was asked, and had not begun where it had gone to, is dropped there. */
+	return status == 0 || (test_is_mpi() && answer == WEFT_CANCEL_ASKED && status == -ECANCELED);
 }
 
 /* 10,000 tasks, cancelled while they start, run and end: each is either dropped or runs, and never both. */
@@ -410,7 +411,7 @@ TEST(cancel_races)
 		}
 		for (int i = 0; i < BATCH; i++) {
 			test_wait(weft_task_future(&t[i]));
-			runs += answer[i] != WEFT_CANCEL_DROPPED;
+			runs += weft_future_status(weft_task_future(&t[i])) == 0;
 			wrong += !outcome_fits(answer[i], weft_future_status(weft_task_future(&t[i])));
 		}
 	}

@@ -178,6 +178,8 @@ static bool is_named_as_asked(weft_executor *ex)
 	const char *spec = test_executor_spec();
 	size_t n = strcspn(spec, ",");
 
+	if (test_is_mpi()) /* of how many ranks, it says itself */
+		return !strncmp(weft_executor_name(ex), "mpi:", 4);
 	if (!test_is_uring())
 		return !strcmp(weft_executor_name(ex), spec);
 	return !strncmp(weft_executor_name(ex), spec, n) && !strncmp(weft_executor_name(ex) + n, " (", 2);
@@ -216,9 +218,11 @@ TEST(env_name_and_caps)
 	unsigned caps = weft_executor_caps(ex);
 	bool processes = strncmp(test_executor_spec(), "processes", 9) == 0;
 	CHECK(is_named_as_asked(ex));
-	CHECK_EQ(caps, processes         ? WEFT_CAP_KILL
-		       : test_is_uring() ? WEFT_CAP_LOCAL | WEFT_CAP_FIBERS
-					 : WEFT_CAP_LOCAL);
+	if (test_is_mpi())
+		caps &= ~(unsigned)WEFT_CAP_REMOTE; /* if there are other ranks */
+	CHECK_EQ(caps, processes || test_is_mpi() ? WEFT_CAP_KILL
+		       : test_is_uring()          ? WEFT_CAP_LOCAL | WEFT_CAP_FIBERS
+						  : WEFT_CAP_LOCAL);
 	CHECK_EQ(weft_executor_caps(NULL), 0);
 	CHECK_EQ(strlen(weft_executor_name(NULL)), 0);
 	CHECK_EQ(weft_executor_caps(weft_inline()), WEFT_CAP_LOCAL);

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# netns.sh -- two hosts on one machine: a job of two ranks over TCP, and the cable between them is pulled. Each host is a
-# network namespace with a host name of its own; mpirun reaches the second one by a script in the place of ssh. Open MPI,
-# root, and ip(8) only: it skips (77) otherwise.
+# netns.sh -- two hosts on one machine: a job of two ranks over TCP; mpirun is killed; and the cable between them is pulled.
+# Each host is a network namespace with a host name of its own; mpirun reaches the second one by a script in the place of
+# ssh. Open MPI, root, and ip(8) only: it skips (77) otherwise.
 set -eu
 . "$(dirname "$0")/job.sh"
 
@@ -48,6 +48,22 @@ fail() {
 	exit 1
 }
 
+# processes NAMESPACE: those of the job, and their daemon's
+processes() {
+	for pid in $(ip netns pids "$1"); do
+		tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -E 'mpi_faults|orted|weft-' || :
+	done
+}
+
+# nothing_left: a little later, on neither host
+nothing_left() {
+	for i in $(seq 40); do
+		[ -n "$(processes "$a")$(processes "$b")" ] || return 0
+		sleep 0.25
+	done
+	fail "left: $(processes "$a") $(processes "$b")"
+}
+
 # The job, in the first host; runs in the background.
 start() {
 	rm -f "$dir"/[0-9]
@@ -63,6 +79,14 @@ status=0
 wait "$job" || status=$?
 [ $status -eq 3 ] || fail "status $status"
 [ "$(grep -c '^task [0-5]: 0 ' "$dir/out")" -eq 6 ] || fail "not all tasks are well"
+
+# mpirun is killed while both hosts run tasks: nothing is left on any.
+start
+while [ "$(cat "$dir"/[0-9] 2>/dev/null | wc -l)" -lt 2 ]; do sleep 0.02; done
+[ -n "$(processes "$b" | grep mpi_faults)" ] || fail "nothing runs on the second host"
+kill -9 "$job"
+wait "$job" 2>/dev/null || :
+nothing_left
 
 start
 while [ "$(cat "$dir"/[0-9] 2>/dev/null | wc -l)" -lt 2 ]; do sleep 0.02; done
