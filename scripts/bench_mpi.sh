@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # bench_mpi.sh -- what a task costs on another rank, beside mpi4py.futures under the same mpirun; and the same numbers on
-# one rank and on two. Medians of seven, in one run. Both have one worker rank; on "mpi" the caller's own runs
+# one rank and on two, bound to processors and not. Medians of seven, in one run. Both have one worker rank; on "mpi" the caller's own runs
 # nothing, save for the numbers, which all ranks test. Installs mpi4py if it is missing.
 set -eu
 cd "$(dirname "$0")/.."
@@ -24,7 +24,11 @@ echo "weft, mpirun -n 2"
 "$MPIRUN" -n 2 $program
 echo "mpi4py.futures, mpirun -n 2"
 "$MPIRUN" -n 2 /usr/bin/python3 -m mpi4py.futures bench/mpi/mpi_tasks.py
-for ranks in 1 2 1 2; do
-	echo "weft, mpirun -n $ranks"
-	"$MPIRUN" -n $ranks $program mpi:1 primes
+# "core" is what Open MPI does with one or two ranks, unless it is told otherwise: the worker shares its processor with
+# the thread that makes progress.
+for binding in none core; do
+	for ranks in 1 2; do
+		echo "weft, mpirun -n $ranks --bind-to $binding"
+		"$MPIRUN" -n $ranks --bind-to $binding $program mpi:1 primes
+	done
 done

@@ -30,6 +30,8 @@ returns 0 1 sh -c "$count"
 returns 3 1 sh -c "$count; exit 3"
 returns 137 2 -t 2 sh -c "$count; kill -9 \$\$"
 returns 0 2 sh -c "$count; [ \$WEFT_MPI_RUN = 2 ] || exit 137"
+returns 9 1 sh -c "$count; exit 9"
+returns 9 2 -t 2 -s 9 sh -c "$count; exit 9"
 
 # A real job, which loses a rank in its first run.
 cat >"$dir/program" <<END

@@ -68,7 +68,9 @@ dies) # the death of a worker is on its line
 	check "$dir/t.json" --tasks nap=12 --deaths 1 --arrows 12 --ranks 2 --across "$(there)"
 	;;
 killed) # a rank is killed, and so its job. What both had written can be put together
-	job 137 "$traced" "$dir/t.json" killed
+	killed=137
+	"$MPIRUN" --version 2>/dev/null | grep -qE 'Open MPI|OpenRTE' || killed=9
+	job $killed "$traced" "$dir/t.json" killed
 	left 't.json.raw
 t.rank1.json.raw'
 	[ -x "$tool" ] || exit 0
