@@ -159,6 +159,8 @@ static void ring_poll(struct uring_lane *l, weft_time until)
 	struct uring_ring *r = ring_of(l);
 
 	set_bell(l);
+	if (l->ready.first != l->ready.end) /* room for it was made by taking answers */
+		until = 0;
 	if (until && !io_uring_cq_ready(&r->ring)) {
 		tell_enter(l);
 		sleep_until(r, until);
