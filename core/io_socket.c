@@ -70,28 +70,37 @@ static ssize_t recv_all(struct weft__io *io)
 	return err && !done ? err : (ssize_t)done;
 }
 
-ssize_t weft_recv(int fd, void *buffer, size_t size, int flags)
+static __attribute__((noinline)) ssize_t recv_otherwise(int fd, void *buffer, size_t size, int flags)
 {
-	struct weft__io io;
+	struct weft__io io = weft__io_transfer(WEFT__IO_RECV, fd, buffer, size, flags);
 
-	if (!(flags & (MSG_WAITALL | NO_WAIT_TO_RECEIVE)))
-		return (ssize_t)weft__io_do_transfer(WEFT__IO_RECV, fd, buffer, size, flags);
-	io = weft__io_transfer(WEFT__IO_RECV, fd, buffer, size, flags);
 	if (flags & MSG_WAITALL && !(flags & (NO_WAIT_TO_RECEIVE | MSG_PEEK)) && size <= SSIZE_MAX &&
 	    is_stream(fd))
 		return recv_all(&io);
 	return do_unless(&io, NO_WAIT_TO_RECEIVE);
 }
 
+/* This and weft_send by themselves: what is usual needs no frame, of which each fiber that waits has its own. */
+ssize_t weft_recv(int fd, void *buffer, size_t size, int flags)
+{
+	if (flags & (MSG_WAITALL | NO_WAIT_TO_RECEIVE))
+		return recv_otherwise(fd, buffer, size, flags);
+	return (ssize_t)weft__io_do_transfer(WEFT__IO_RECV, fd, buffer, size, flags);
+}
+
+static __attribute__((noinline)) ssize_t send_at_once(int fd, const void *data, size_t size, int flags)
+{
+	struct weft__io io = weft__io_transfer(WEFT__IO_SEND, fd, data, size, flags);
+
+	return (ssize_t)weft__io_call(&io);
+}
+
 ssize_t weft_send(int fd, const void *data, size_t size, int flags)
 {
-	struct weft__io io;
-
 	flags |= MSG_NOSIGNAL;
-	if (!(flags & NO_WAIT_TO_SEND))
-		return (ssize_t)weft__io_do_transfer(WEFT__IO_SEND, fd, data, size, flags);
-	io = weft__io_transfer(WEFT__IO_SEND, fd, data, size, flags);
-	return (ssize_t)weft__io_call(&io);
+	if (flags & NO_WAIT_TO_SEND)
+		return send_at_once(fd, data, size, flags);
+	return (ssize_t)weft__io_do_transfer(WEFT__IO_SEND, fd, data, size, flags);
 }
 
 ssize_t weft_recvmsg(int fd, struct msghdr *io_message, int flags)

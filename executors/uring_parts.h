@@ -84,15 +84,15 @@ struct uring_fiber {
 	uint8_t phase;    /* enum uring_phase */
 	bool has_parker;
 	/* What a switch and a request touch besides. */
-	bool interruptible;    /* wakes when the task is told to give up */
-	bool closed;           /* its descriptor, by weft_close, while it waited; else false */
-	uint16_t generation;   /* of the request */
-	int fd;                /* that it waits for */
-	const weft_call *call; /* of what it does when its task is told to give up */
-	struct weft__fiber base;
-	/* The rest. */
+	bool interruptible;     /* wakes when the task is told to give up */
+	bool closed;            /* its descriptor, by weft_close, while it waited; else false */
+	uint16_t generation;    /* of the request */
+	int fd;                 /* that it waits for */
 	struct list_node on_fd; /* in the row of it */
-	short events;           /* uring_poll.c: that it waits for there */
+	struct weft__fiber
+		base; /* up to releases.busy; call: what it does when its task is told to give up */
+	/* The rest. */
+	short events; /* uring_poll.c: that it waits for there */
 	struct weft__parker
 		*parker; /* to be told of the answer, where it has one; else the fiber itself waits for it */
 	bool is_kept;    /* uring_heap.c */

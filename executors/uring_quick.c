@@ -72,7 +72,7 @@ int64_t uring_ring_transfer(struct weft__fiber *base, enum weft__io_op op, int f
 	prepare_quickly(sqe, op, fd, data, size, at);
 	uring_ring_request(f, sqe);
 	if (interruptible) {
-		f->call = weft__current;
+		f->base.call = weft__current;
 		f->interruptible = true;
 	}
 	f->phase = URING_WAITING;

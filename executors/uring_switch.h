@@ -34,6 +34,7 @@ URING_INLINE void uring_switch_fetch_stack(const struct uring_fiber *f)
 {
 	__builtin_prefetch(f->context.sp);
 	__builtin_prefetch((const char *)f->context.sp + 64);
+	__builtin_prefetch((const char *)f->context.sp + 128);
 }
 
 static inline uint32_t uring_switch_n_ready(const struct uring_lane *l)
@@ -54,7 +55,6 @@ URING_INLINE struct uring_fiber *uring_switch_pop(struct uring_lane *l)
 		uring_switch_fetch_fiber(later);
 		__builtin_prefetch((const char *)later + 128);
 		uring_switch_fetch_stack(soon);
-		__builtin_prefetch((const char *)soon->context.sp + 128);
 		__builtin_prefetch((const char *)soon->context.sp + 192);
 		__builtin_prefetch((const char *)soon->context.sp + 256);
 		__builtin_prefetch((const char *)soon->context.sp + 320);
@@ -80,8 +80,12 @@ URING_INLINE struct uring_fiber *uring_switch_take(struct uring_lane *l)
 	struct uring_fiber *f = uring_ring_fiber(name);
 
 	if (l->answers-- > 3) {
-		if (uring_switch_name(r, at + 1) > URING_NAME_CANCEL)
-			uring_switch_fetch_stack(uring_ring_fiber(uring_switch_name(r, at + 1)));
+		if (uring_switch_name(r, at + 1) > URING_NAME_CANCEL) {
+			const struct uring_fiber *soon = uring_ring_fiber(uring_switch_name(r, at + 1));
+
+			uring_switch_fetch_stack(soon);
+			__builtin_prefetch(soon->base.call);
+		}
 		uring_switch_fetch_fiber(uring_ring_fiber(uring_switch_name(r, at + 3)));
 	}
 	if (name > URING_NAME_CANCEL && f->request == name && f->phase == URING_WAITING && !f->has_parker) {

@@ -74,9 +74,9 @@ int uring_wait(struct weft__fiber *base, weft_time deadline, bool interruptible)
 {
 	struct uring_fiber *f = inside(base);
 
-	f->call = weft__current;
+	f->base.call = weft__current;
 	/* U4: after the fence in begin. Its deadline is one of the lane's alarms. */
-	if (interruptible && weft__asked(f->call))
+	if (interruptible && weft__asked(f->base.call))
 		return -ECANCELED;
 	if (deadline != WEFT_FOREVER)
 		uring_heap_add(&f->lane->heap, deadline, f);
@@ -133,7 +133,7 @@ void uring_interrupt(weft_task *t)
 
 static void give_up(struct uring_fiber *f)
 {
-	if (f->phase == URING_WAITING && f->interruptible && weft__asked(f->call))
+	if (f->phase == URING_WAITING && f->interruptible && weft__asked(f->base.call))
 		uring_lane_ready(f, -ECANCELED);
 }
 
