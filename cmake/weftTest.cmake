@@ -27,10 +27,14 @@ set(WEFT_TEST_ENVIRONMENT
 	UBSAN_OPTIONS=print_stacktrace=1
 	TSAN_OPTIONS=second_deadlock_stack=1)
 
-# weft_register(<ctest name> LABELS <label>... COMMAND <command>... [ENVIRONMENT <NAME=value>...])
+# weft_register(<ctest name> LABELS <label>... COMMAND <command>... [ENVIRONMENT <NAME=value>...] [TIMEOUT <seconds>])
+#
+# The seconds are those of a build where a test may take 50.
 function(weft_register name)
 	cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "LABELS;COMMAND;ENVIRONMENT")
-	if(NOT arg_TIMEOUT)
+	if(arg_TIMEOUT)
+		math(EXPR arg_TIMEOUT "${arg_TIMEOUT} * ${WEFT_TEST_SECONDS} / 50")
+	else()
 		set(arg_TIMEOUT ${WEFT_CTEST_SECONDS})
 	endif()
 	add_test(NAME ${name} COMMAND ${WEFT_TEST_WRAPPER} ${arg_COMMAND})

@@ -121,7 +121,7 @@ bool test_has_uring(void);
 /* Stops ex, and checks that it has stopped, or, if it is weft_inline(), that it cannot be. */
 void test_stop(weft_executor *ex, enum weft_stop how);
 
-/* A generous deadline for what must happen soon: 20 s ahead. */
+/* A generous deadline for what must happen soon: 20 s ahead, a minute in a slow build. */
 weft_time test_soon(void);
 
 /* Waits for f that long. The test ends as failed if f is not done by then. */

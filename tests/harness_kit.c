@@ -107,7 +107,7 @@ void test_stop(weft_executor *ex, enum weft_stop how)
 
 weft_time test_soon(void)
 {
-	return weft_after(WEFT_SECONDS(20));
+	return weft_after(WEFT_SECONDS(TEST_SLOW_BUILD ? 60 : 20));
 }
 
 void test_wait(weft_future *f)
