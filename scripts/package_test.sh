@@ -1,16 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# package_test.sh [SUITE] -- the packages on a fresh machine: they are built as always, then installed by apt into a new
-# minimal Debian (SUITE, default bookworm) in a folder, where the README's program is compiled by its command and run;
-# then debian/tests by autopkgtest.
+# package_test.sh [SUITE [DEBS]] -- the packages on a fresh machine: they are built as always, or taken from the folder
+# DEBS, then installed by apt into a new minimal Debian (SUITE, default bookworm) in a folder, where the README's program
+# is compiled by its command and run; then debian/tests by autopkgtest: it has a test for each package.
 #
 # Needs root and Debian's archive, or a mirror of it in WEFT_DEBIAN_MIRROR. It installs debootstrap and autopkgtest,
 # where they are missing. Some minutes.
 set -eu
-cd "$(dirname "$0")/.."
 
 suite=${1:-bookworm}
+debs=${2:+$(cd "$2" && pwd)}
+cd "$(dirname "$0")/.."
 dir=$(mktemp -d)
 system=$dir/system
 leave() {
@@ -30,10 +31,14 @@ inside() {
 	chroot "$system" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C DEBIAN_FRONTEND=noninteractive sh -ec "$1"
 }
 
-sh scripts/deb.sh "$dir/deb" >"$dir/log" 2>&1 || {
-	tail -n 50 "$dir/log"
-	exit 1
-}
+if [ -n "$debs" ]; then
+	cp -r "$debs" "$dir/deb"
+else
+	sh scripts/deb.sh "$dir/deb" >"$dir/log" 2>&1 || {
+		tail -n 50 "$dir/log"
+		exit 1
+	}
+fi
 lintian --allow-root --fail-on error,warning "$dir"/deb/*.changes
 
 debootstrap --variant=minbase "$suite" "$system" ${WEFT_DEBIAN_MIRROR:+"$WEFT_DEBIAN_MIRROR"} >"$dir/log" || {

@@ -3,6 +3,8 @@
 #
 # test_mpi.sh -- a program of ranks is built against an installed copy, by pkg-config and by CMake, shared and static,
 # and run under mpirun and without; libweft itself does not need MPI.
+#
+# WEFT_PREFIX: take what is installed there. debian/tests has it /usr.
 set -eu
 . "$WEFT_SOURCE_DIR/tests/mpi/job.sh"
 dir=$(mktemp -d)
@@ -11,9 +13,13 @@ unset PKG_CONFIG_PATH CMAKE_PREFIX_PATH CFLAGS LDFLAGS LD_LIBRARY_PATH DESTDIR
 CC=${CC:-cc}
 export CC
 
-cmake --install "$WEFT_BUILD_DIR" --prefix "$dir/first" >/dev/null
-mv "$dir/first" "$dir/prefix"
-libdir=$(dirname "$(find "$dir/prefix" -name libweft.so)")
+prefix=${WEFT_PREFIX:-}
+if [ -z "$prefix" ]; then
+	prefix=$dir/prefix
+	cmake --install "$WEFT_BUILD_DIR" --prefix "$dir/first" >/dev/null
+	mv "$dir/first" "$prefix"
+fi
+libdir=$(dirname "$(find "$prefix/lib"* -name libweft.so -print -quit)")
 export PKG_CONFIG_PATH="$libdir/pkgconfig"
 if readelf -d "$libdir/libweft.so" | grep NEEDED | grep -q mpi; then
 	echo "libweft.so needs MPI"
@@ -79,7 +85,7 @@ foreach(kind mpi mpi_static)
 	target_link_libraries(by_${kind} PRIVATE weft::${kind})
 endforeach()
 END
-cmake -S "$dir/project" -B "$dir/build" -DCMAKE_PREFIX_PATH="$dir/prefix" >/dev/null
+cmake -S "$dir/project" -B "$dir/build" -DCMAKE_PREFIX_PATH="$prefix" >/dev/null
 cmake --build "$dir/build" >/dev/null
 works "$dir/build/by_mpi"
 works "$dir/build/by_mpi_static"
