@@ -107,8 +107,9 @@ quoted() {
 
 # What a part has counted: it says so itself, or ctest does.
 count_of() {
+	skipped=$(grep -c ' (Skipped)$' "$1" || :)
 	sed -n -e 's/^count: //p' \
-		-e 's/^[0-9]*% tests passed, \([0-9]*\) tests failed out of \([0-9]*\)$/\2 tests, \1 failed/p' \
+		-e "s/^[0-9]*% tests passed, \([0-9]*\) tests failed out of \([0-9]*\)\$/\2 tests, $skipped skipped, \1 failed/p" \
 		-e 's/^\([0-9]* mutants: .*\)/\1/p' "$1" | tail -n 1
 	[ "$2" != ports ] || awk '/ passed, .* skipped, .* failed/ { ports++; p += $2; s += $4; f += $6 }
 		END { printf "%d tests of %d ports, %d skipped, %d failed", p, ports, s, f }' "$1"
@@ -124,11 +125,11 @@ findings_of() {
 
 run() {
 	if [ "$1" = tidy ] && ! find_tidy >/dev/null; then
-		echo "| $1 | left out: no clang-tidy here | | |" >>"$logs/table"
+		echo "| $1 | left out: no clang-tidy here | | |" >>"$tmp/parts"
 		return 0
 	fi
 	if [ "$1" = package ] && [ "$(id -u)" -ne 0 ]; then
-		echo "| $1 | left out: this is not root | | |" >>"$logs/table"
+		echo "| $1 | left out: this is not root | | |" >>"$tmp/parts"
 		return 0
 	fi
 	command=$(command_of "$1")
@@ -144,8 +145,8 @@ run() {
 	124 | 137) how="FAILED: took more than $most min" ;;
 	*) how="FAILED (status $status)" ;;
 	esac
-	echo "| $1 | $how | $(($(date +%s) - begun)) s | $(count_of "$logs/$1.log" "$1") |" >>"$logs/table"
-	findings_of "$logs/$1.log" | sort -u | head -n 100 | sed "s/^    /$1: /" >>"$logs/findings"
+	echo "| $1 | $how | $(($(date +%s) - begun)) s | $(count_of "$logs/$1.log" "$1") |" >>"$tmp/parts"
+	findings_of "$logs/$1.log" | sort -u | head -n 100 | sed "s/^    /$1: /" >>"$tmp/findings"
 	[ "$status" -eq 0 ]
 }
 
@@ -167,8 +168,10 @@ for part in ${parts:=$soaks $others}; do
 	command_of "$part" >/dev/null || fail "no part $part among soaks, $soaks $others"
 done
 mkdir -p "$logs"
-printf '| part | result | took | count |\n|---|---|---|---|\n' >"$logs/table"
-: >"$logs/findings"
+tmp=$(mktemp -d) # of this run: another may be about other parts
+trap 'rm -rf "$tmp"' EXIT
+printf '| part | result | took | count |\n|---|---|---|---|\n' >"$tmp/parts"
+: >"$tmp/findings"
 sh scripts/setup.sh test
 failed=0
 for part in $parts; do
@@ -176,5 +179,5 @@ for part in $parts; do
 	run "$part" || failed=1
 done
 echo "nightly.sh: $(date -I), $(git rev-parse --short HEAD 2>/dev/null || echo no git), scale $scale, logs in $logs"
-cat "$logs/table" "$logs/findings"
+cat "$tmp/parts" "$tmp/findings"
 exit $failed
