@@ -109,6 +109,14 @@ static int64_t transfer_some(struct weft__io *io, const struct iovec *iov, int n
 	return weft__io_call(&part);
 }
 
+/* The wrong end of a pipe is never ready, but the call says at once that it is that. */
+static bool is_wrong_end(const struct weft__io *io)
+{
+	int flags = fcntl(io->fd, F_GETFL);
+
+	return flags >= 0 && (flags & O_ACCMODE) == (is_reading(io) ? O_WRONLY : O_RDONLY);
+}
+
 static int64_t try_without_waiting(struct weft__io *io, const struct iovec *iov, int n, bool is_pipe)
 {
 	struct weft__io nowait = {.op = is_reading(io) ? WEFT__IO_READV : WEFT__IO_WRITEV, .fd = io->fd};
@@ -121,7 +129,9 @@ static int64_t try_without_waiting(struct weft__io *io, const struct iovec *iov,
 	r = weft__io_call(&nowait);
 	if (r != -EOPNOTSUPP && r != -ENOSYS && r != -EPERM)
 		return r;
-	return is_ready(io->fd, weft__io_kinds[io->op].events) ? transfer_some(io, iov, n, is_pipe) : -EAGAIN;
+	if (!is_ready(io->fd, weft__io_kinds[io->op].events) && !is_wrong_end(io))
+		return -EAGAIN;
+	return transfer_some(io, iov, n, is_pipe);
 }
 
 static int64_t try_transfer(struct weft__io *io)

@@ -107,6 +107,12 @@ static struct robust_list_head *head_told(void)
 	return syscall(SYS_get_robust_list, 0, &head, &size) ? NULL : head;
 }
 
+/* Does the kernel know of such lists? The C library does not say: qemu-user has none. A wrong size changes nothing. */
+static bool kernel_looks(void)
+{
+	return !syscall(SYS_set_robust_list, NULL, 0) || errno != ENOSYS;
+}
+
 /* Never one of ours while the C library has one: the kernel would forget that. */
 static struct robust_list_head *find_head(void)
 {
@@ -139,7 +145,7 @@ struct weft__holder *weft__holder_listed(void)
 		return h;
 	know_thread(h);
 	head = find_head();
-	h->offset = head->futex_offset;
+	h->offset = kernel_looks() ? head->futex_offset : 0;
 	h->pending = (atom_ptr *)(void *)&head->list_op_pending;
 	return h;
 }

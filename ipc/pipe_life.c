@@ -20,17 +20,30 @@ struct stat_line {
 	unsigned long long began; /* ticks since the machine did */
 };
 
+/* By way of its folder: by its path qemu-user opens a file of its own making, if it is about oneself. */
+static int open_stat(pid_t pid)
+{
+	char path[32];
+	int folder, fd;
+
+	snprintf(path, sizeof path, "/proc/%d", (int)pid);
+	folder = open(path, O_PATH | O_CLOEXEC);
+	if (folder < 0)
+		return -1;
+	fd = openat(folder, "stat", O_RDONLY | O_CLOEXEC);
+	close(folder);
+	return fd;
+}
+
 /* 0 | -ENOENT: no such process | another errno: cannot tell. */
 static int read_stat(pid_t pid, struct stat_line *ret)
 {
-	char path[32], text[1024], *after;
+	char text[1024], *after;
 	ssize_t n;
-	int fd, err;
+	int fd = open_stat(pid), err;
 
-	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0) /* it may also be hidden from us, or all of /proc */
-		return errno == ENOENT && kill(pid, 0) && errno == ESRCH ? -ENOENT : -EIO;
+		return kill(pid, 0) && errno == ESRCH ? -ENOENT : -EIO;
 	n = read(fd, text, sizeof text - 1);
 	err = n < 0 && errno == ESRCH ? -ENOENT : n <= 0 ? -EIO : 0;
 	close(fd);

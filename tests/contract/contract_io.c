@@ -133,6 +133,12 @@ TEST(io_pipes)
 	io_run(pipe_fn);
 }
 
+TEST(io_pipes_on_an_old_kernel)
+{
+	io_old_kernel();
+	io_run(pipe_fn);
+}
+
 /* Every call says -EBADF, and touches nothing. */
 static int bad_fn(weft_call *call, const void *arg, void *result)
 {

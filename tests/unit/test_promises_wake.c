@@ -16,8 +16,9 @@
 struct hotel {
 	weft_executor *ex;
 	struct weft__lock lock;
-	unsigned room, asked; /* how often it was asked for room */
-	bool trap;            /* the second time: wait until two wait, then make room for two, but wake one */
+	weft_task *
+		trap; /* the second time that it comes: wait until two wait, make room for two, but wake one */
+	unsigned room, asked; /* how often that one came */
 };
 
 static void spring(struct hotel *h)
@@ -35,7 +36,7 @@ static int hotel_submit(void *self, struct weft_offer *offer)
 {
 	struct hotel *h = self;
 	weft__lock(&h->lock);
-	bool trap = h->trap && h->asked++ == 1;
+	bool trap = offer->tasks == h->trap && h->asked++ == 1;
 	weft__unlock(&h->lock);
 	if (trap)
 		spring(h);
@@ -76,10 +77,11 @@ static void *check_in(void *ctx)
 TEST(room_wake_is_handed_on)
 {
 	struct weft_executor_ops ops = {.size = sizeof ops, .workers = 1, .submit = hotel_submit};
-	struct hotel h = {.trap = true};
+	struct hotel h = {.room = 0};
 	struct guest first = {.h = &h}, second = {.h = &h};
 	weft_time end = test_soon();
 	REQUIRE_EQ(weft_executor_new(&h.ex, "hotel", &ops, &h), 0);
+	h.trap = &first.task;
 	REQUIRE_EQ(pthread_create(&first.thread, NULL, check_in, &first), 0);
 	while (atom_load(&h.ex->room.n, relaxed) < 1 && weft_now() < end)
 		sched_yield();
