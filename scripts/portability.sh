@@ -19,13 +19,14 @@
 #   packages   those of Debian 12 beyond what setup.sh installs
 #   options    words for cmake
 #   only       a regular expression: the tests that say something about this port
-#   without    another: those among them that cannot run there, with the reason beside it
+#   without    another, with nine groups at most: those among them that cannot run there, with the reason beside it
 #   jobs       tests at a time, where it has to be fewer
 #   prepare    a function: before cmake is run
 #   around     a function: runs its arguments, which are ctest's, in the surroundings of the port
 #
-# It may use $build, which is build/port-NAME; $root, the top of the tree; and $foreign, options for a C compiler that
-# cannot use what this machine has of other libraries.
+# It may use $build, which is build/port-NAME; $root, the top of the tree; $foreign, options for a C compiler that
+# cannot use what this machine has of other libraries; and $shared_locks, tests of what there is not where those are
+# refused.
 set -eu
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -34,9 +35,16 @@ ports=$(cd scripts/ports && for file in *.sh; do echo "${file%.sh}"; done)
 install=yes
 regex=
 limit=${WEFT_PORT_LIMIT:-60}
-# shellcheck disable=SC2034 # of ports
+# shellcheck disable=SC2034 # both are for ports
 foreign='-DCMAKE_DISABLE_FIND_PACKAGE_PkgConfig=ON -DCMAKE_CXX_COMPILER= -DWEFT_TEST_CXX= -DWEFT_MPI=OFF
 	-DWEFT_JANSSON_LIBRARY= -DWEFT_CURSES_LIBRARY= -DWEFT_JEMALLOC_LIBRARY='
+shared_locks='^unit\.(cond\.a_shared|cond\.a_killed|cond\.no_item_is_left_by_processes|shared\.a_value|shared\.an_array'
+shared_locks="$shared_locks|shared\.wrong|lock\.process|lock\.threads_and|lock\.rlock_process|lock\.who_|lock\.forks"
+shared_locks="$shared_locks|lock\.a_held_shared|lock\.all_that|lock\.killed|lock\.the_list|lock\.waiters_are"
+shared_locks="$shared_locks|lot\.tasks_have|lot\.tasks_exclude_each_other_in|lot\.tasks_read|lot\.a_process|lot\.a_death"
+shared_locks="$shared_locks|lot\.a_cancel_ends_each_wait_in|lot\.the_deadline_of|lot\.workers"
+shared_locks="$shared_locks|rwlock\.a_shared|rwlock\.a_dead|rwlock\.processes|rwlock\.readers_read)"
+shared_locks="$shared_locks|^crash\.(locks_killed|held_wh)|^lessons\.(ping_pong|print_lock|shared_values)"
 
 say() {
 	echo "portability.sh: $*" >&2

@@ -47,8 +47,9 @@ extern "C" {
 #define TEST_UNDER_TSAN 0
 #endif
 
-/* Is everything many times slower in this build: by a sanitizer, or by delays at random (WEFT_CHAOS)? */
-#if TEST_UNDER_TSAN || defined(__SANITIZE_ADDRESS__) || defined(WEFT_ATOMIC_HEADER)
+/* Is everything many times slower in this build: by a sanitizer, delays at random (WEFT_CHAOS), or an emulator, which
+ * who builds for one has to say? */
+#if TEST_UNDER_TSAN || defined(__SANITIZE_ADDRESS__) || defined(WEFT_ATOMIC_HEADER) || defined(TEST_EMULATED)
 #define TEST_SLOW_BUILD 1
 #else
 #define TEST_SLOW_BUILD 0

@@ -7,13 +7,9 @@ options="$options -DCMAKE_C_FLAGS=-isystem$build/kernel -DCMAKE_EXE_LINKER_FLAGS
 options="$options -DCMAKE_SHARED_LINKER_FLAGS=-L$build/lib"
 options="$options -DWEFT_URING_INCLUDE_DIR=$build/include -DWEFT_URING_LIBRARY=$build/lib/liburing.a"
 options="$options -DCUNIT_INCLUDE_DIR=$build/include -DCUNIT_LIBRARY=$build/lib/libcunit.a"
-# Left out: one kind of each executor is enough; shared locks are refused (-ENOTSUP: musl has its robust list look for the
-# word at another distance); after a double free musl ends the program by SIGSEGV, not by SIGABRT.
-without='\.(threads|processes):[18]\.|^unit\.cond\.(a_shared|a_killed|no_item_is_left_by_processes)'
-without="$without|^unit\.lock\.(.*process|who_|a_held|all_that|forks|killed|the_list|waiters_are)"
-without="$without|^unit\.lot\.(tasks|a_cancel_ends_each_wait_in_shared|the_deadline_of|a_process|a_death|workers)"
-without="$without|^unit\.rwlock\.(a_shared|a_dead|processes|readers_read)|^unit\.shared\.(a_value|an_array|wrong)"
-without="$without|^crash\.(locks_killed|held_wh|faults_freed_twice)|^lessons\.(ping_pong|print_lock|shared_values)"
+# Left out: one kind of each executor is enough; shared locks are refused (-ENOTSUP: musl has its robust list look for
+# the word at another distance); after a double free musl ends the program by SIGSEGV, not by SIGABRT.
+without="\.(threads|processes):[18]\.|$shared_locks|^crash\.faults_freed_twice"
 
 # musl-gcc knows neither the kernel's headers nor any library.
 prepare() {
