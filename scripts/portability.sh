@@ -41,8 +41,8 @@ foreign='-DCMAKE_DISABLE_FIND_PACKAGE_PkgConfig=ON -DCMAKE_CXX_COMPILER= -DWEFT_
 shared_locks='^unit\.(cond\.a_shared|cond\.a_killed|cond\.no_item_is_left_by_processes|shared\.a_value|shared\.an_array'
 shared_locks="$shared_locks|shared\.wrong|lock\.process|lock\.threads_and|lock\.rlock_process|lock\.who_|lock\.forks"
 shared_locks="$shared_locks|lock\.a_held_shared|lock\.all_that|lock\.killed|lock\.the_list|lock\.waiters_are"
-shared_locks="$shared_locks|lot\.tasks_have|lot\.tasks_exclude_each_other_in|lot\.tasks_read|lot\.a_process|lot\.a_death"
-shared_locks="$shared_locks|lot\.a_cancel_ends_each_wait_in|lot\.the_deadline_of|lot\.workers"
+shared_locks="$shared_locks|lot\.tasks_have|lot\.tasks_exclude_each_other_in|lot\.tasks_read|lot\.a_process"
+shared_locks="$shared_locks|lot\.a_death|lot\.a_cancel_ends_each_wait_in|lot\.the_deadline_of|lot\.workers"
 shared_locks="$shared_locks|rwlock\.a_shared|rwlock\.a_dead|rwlock\.processes|rwlock\.readers_read)"
 shared_locks="$shared_locks|^crash\.(locks_killed|held_wh)|^lessons\.(ping_pong|print_lock|shared_values)"
 

@@ -27,6 +27,8 @@ without="$without|\.descriptors_too_many_are_closed|\.io_refused"
 without="$without|\.new_takes_its_limits|\.new_where_little_is_free|\.regions_come_back|\.life_hundred_"
 # It takes no advice to guard pages, and of protected ones there may be 24,500.
 without="$without|uring:2\.waiters_.*deep"
+# start=fork is seen by a program that waits for any child: weft/process_pool.h.
+without="$without|fork\.signal_no_sigchld_is_sent|fork\.signal_waiting_for_any"
 # These know the names of executors without options.
 without="$without|fork\.env_variable|fork\.env_name_and_caps"
 # The user namespace below has one user.
