@@ -19,8 +19,9 @@ static void start(unsigned starters)
 	model_preemptions(-1);
 }
 
-static void watcher(void)
+static void threads(void (*starts)(void *arg))
 {
+	model_thread("starter", starts, NULL);
 	model_thread("watcher", kit_server, NULL);
 }
 
@@ -41,8 +42,10 @@ THREAD(starter)
 	kit_own_starter_ends();
 }
 
-static void check_one(void)
+/* One starter, one nursery, one process. */
+static void run_one(void (*starts)(void *arg))
 {
+	threads(starts);
 	model_run();
 	model_assert(kit_own.nurseries == 1 && kit_own.spawned == 1);
 	kit_own_check();
@@ -52,9 +55,7 @@ MODEL(process_ends)
 {
 	start(1);
 	kit_own_nursery();
-	model_thread("starter", starter, NULL);
-	watcher();
-	check_one();
+	run_one(starter);
 }
 
 MODEL(process_ends_at_once)
@@ -62,17 +63,13 @@ MODEL(process_ends_at_once)
 	start(1);
 	kit_own_nursery();
 	kit_own.ends_at_once = true;
-	model_thread("starter", starter, NULL);
-	watcher();
-	check_one();
+	run_one(starter);
 }
 
 MODEL(process_of_a_new_nursery)
 {
 	start(1);
-	model_thread("starter", starter, NULL);
-	watcher();
-	check_one();
+	run_one(starter);
 }
 
 /* Its nursery has been killed, and nobody has seen it yet. */
@@ -83,8 +80,7 @@ MODEL(process_after_a_killed_nursery)
 	kit_own_kill_nursery(NULL);
 	model_preemptions(-2);
 	kit_own.ends_at_once = true;
-	model_thread("starter", starter, NULL);
-	watcher();
+	threads(starter);
 	model_run();
 	model_assert(kit_own.nurseries == 2 && kit_own.spawned == 1);
 	kit_own_check();
@@ -112,8 +108,7 @@ MODEL(process_whose_nursery_dies)
 	start(1);
 	kit_own_nursery();
 	kit_own.open_fails = true;
-	model_thread("starter", starter_in_danger, NULL);
-	watcher();
+	threads(starter_in_danger);
 	model_thread("killer", kit_own_kill_nursery, NULL);
 	model_run();
 	kit_own_check();
@@ -128,15 +123,19 @@ THREAD(starter_refused)
 	kit_own_starter_ends();
 }
 
+static void run_refused(void)
+{
+	threads(starter_refused);
+	model_run();
+	kit_own_check();
+}
+
 MODEL(process_that_cannot_be_forked)
 {
 	start(1);
 	kit_own_nursery();
 	kit_own.spawn_fails = true;
-	model_thread("starter", starter_refused, NULL);
-	watcher();
-	model_run();
-	kit_own_check();
+	run_refused();
 }
 
 MODEL(process_whose_nursery_dies_of_it)
@@ -144,20 +143,14 @@ MODEL(process_whose_nursery_dies_of_it)
 	start(1);
 	kit_own_nursery();
 	kit_own.dies_when_asked = true;
-	model_thread("starter", starter_refused, NULL);
-	watcher();
-	model_run();
-	kit_own_check();
+	run_refused();
 }
 
 MODEL(process_without_a_nursery)
 {
 	start(1);
 	kit_own.open_fails = true;
-	model_thread("starter", starter_refused, NULL);
-	watcher();
-	model_run();
-	kit_own_check();
+	run_refused();
 }
 
 /* The nursery has been without a process for a while, and is sent away; or found first. */
@@ -168,8 +161,7 @@ MODEL(process_of_a_nursery_that_leaves)
 	kit_own.lingers = true;
 	model_preemptions(-2);
 	model_timeouts(1);
-	model_thread("starter", starter, NULL);
-	watcher();
+	threads(starter);
 	model_run();
 	model_assert(kit_own.nurseries <= 2 && kit_own.spawned == 1);
 	kit_own_check();
@@ -199,8 +191,7 @@ MODEL(process_of_a_nursery_in_the_making)
 	weft__lock(&own.making);
 	kit_own.ends_at_once = true;
 	model_thread("maker", maker, NULL);
-	model_thread("starter", starter_without_care, NULL);
-	watcher();
+	threads(starter_without_care);
 	model_run();
 	model_assert(kit_own.nurseries == 1 && kit_own.spawned == 1);
 	kit_own_check();
@@ -225,9 +216,7 @@ MODEL(process_cancelled_while_it_ends)
 {
 	start(1);
 	kit_own_nursery();
-	model_thread("starter", starter_that_leaves, NULL);
-	watcher();
-	check_one();
+	run_one(starter_that_leaves);
 }
 
 /* Nobody joins it, but the end of the program. */
@@ -250,7 +239,5 @@ MODEL(process_holds_up_the_end)
 {
 	start(1);
 	kit_own_nursery();
-	model_thread("starter", starter_of_a_last_one, NULL);
-	watcher();
-	check_one();
+	run_one(starter_of_a_last_one);
 }
